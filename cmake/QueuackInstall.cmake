@@ -1,0 +1,29 @@
+# What `cmake --install` puts where: headers, libraries, CMake package, pkg-config file, program,
+# and the fetched libduckdb if that is what was linked.
+
+include(CMakePackageConfigHelpers)
+
+install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/queuack)
+install(TARGETS queuack_shared queuack_static EXPORT queuackTargets
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET queuack)
+  install(TARGETS queuack RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+if(DuckDB_BUNDLED)
+  install(FILES "${DuckDB_LIBRARY}" DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/queuack)
+install(EXPORT queuackTargets NAMESPACE queuack:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/queuackConfig.cmake.in queuackConfig.cmake
+                              INSTALL_DESTINATION ${package_dir}
+                              PATH_VARS CMAKE_INSTALL_LIBDIR)
+write_basic_package_version_file(queuackConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/queuackConfig.cmake"
+              "${PROJECT_BINARY_DIR}/queuackConfigVersion.cmake"
+        DESTINATION ${package_dir})
+
+configure_file(cmake/queuack.pc.in queuack.pc @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/queuack.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

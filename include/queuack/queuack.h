@@ -1,0 +1,17 @@
+/*
+ * Queuack: a durable job queue and DAG engine. One include for everything.
+ */
+#ifndef QUEUACK_QUEUACK_H
+#define QUEUACK_QUEUACK_H
+
+#include <stdio.h>
+
+#include <queuack/error.h>
+#include <queuack/job.h>
+#include <queuack/queue.h>
+#include <queuack/task.h>
+#include <queuack/types.h>
+#include <queuack/version.h>
+#include <queuack/worker.h>
+
+#endif

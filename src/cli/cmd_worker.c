@@ -1,0 +1,174 @@
+/*
+ * worker
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "job_args.h"
+#include "text.h"
+#include "values.h"
+#include "worker_lines.h"
+
+static qk_status read_queues(cli *cli, const char **queues, size_t *count)
+{
+    size_t at = 0;
+    const char *name;
+    while ((name = cli_next_value(cli, "queue", &at))) {
+        qk_status rc = job_check_name("-q", name, &cli->err);
+        if (rc)
+            return rc;
+        if (strchr(name, '='))
+            return cli_error(&cli->err, QK_EUNSUPPORTED,
+                             "weights of queues are not supported yet: name them in order, -q a -q "
+                             "b");
+        queues[(*count)++] = name;
+    }
+    return QK_OK;
+}
+
+static bool is_ours(const qk_worker_options *options, const char *queue)
+{
+    if (options->queue_count == 0)
+        return strcmp(queue, "default") == 0;
+    for (size_t i = 0; i < options->queue_count; i++) {
+        if (strcmp(options->queues[i], queue) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Jobs that wait in its queues: of kinds it runs, and of others, which it warns of. */
+static uint64_t look_at_waiting(cli *cli, const qk_worker_options *options, bool warn)
+{
+    qk_rows *rows = NULL;
+    qk_error ignored = QK_ERROR_INIT;
+    uint64_t runnable = 0;
+    if (qk_rows_open(&rows, cli->queue,
+                     "SELECT queue, kind, count(*) FROM jobs WHERE status IN ('pending', "
+                     "'delayed') GROUP BY queue, kind ORDER BY queue, kind",
+                     qk_us(0), &ignored) != QK_OK)
+        return 0;
+    while (qk_rows_next(rows, &ignored) == QK_OK) {
+        const char *queue = qk_rows_text(rows, 0);
+        const char *kind = qk_rows_text(rows, 1);
+        const char *count = qk_rows_text(rows, 2);
+        if (!queue || !kind || !count || !is_ours(options, queue))
+            continue;
+        if (strcmp(kind, "command") == 0 && !options->no_commands)
+            runnable += strtoull(count, NULL, 10);
+        else if (warn)
+            cli_note(cli, "%s job%s of kind \"%s\" in queue \"%s\" cannot run here: a program that "
+                          "handles the kind must take %s",
+                     count, strcmp(count, "1") == 0 ? "" : "s", kind, queue,
+                     strcmp(count, "1") == 0 ? "it" : "them");
+    }
+    qk_rows_close(rows);
+    return runnable;
+}
+
+static void greet(cli *cli, const qk_worker *worker, const qk_worker_options *options)
+{
+    qk_worker_stats stats;
+    char names[256] = "";
+    if (cli->quiet || isatty(STDERR_FILENO) != 1)
+        return;
+    for (size_t i = 0; i < options->queue_count; i++) {
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof(names) - used, "%s%s", used ? ", " : "", options->queues[i]);
+    }
+    qk_worker_stats_get(&stats, worker);
+    cli_note(cli, "%s runs %u job%s at a time from %s; Ctrl-C ends it", qk_worker_id(worker),
+             stats.slots, stats.slots == 1 ? "" : "s", *names ? names : "default");
+}
+
+static void print_summary(cli *cli, const qk_worker_stats *stats)
+{
+    unsigned long long done = stats->done;
+    unsigned long long failed = stats->failed;
+    unsigned long long retried = stats->retried;
+    unsigned long long lost = stats->lost;
+    if (cli->json)
+        printf("{\"done\":%llu,\"failed\":%llu,\"retried\":%llu,\"lost\":%llu}\n", done, failed,
+               retried, lost);
+    else
+        cli_note(cli, "%llu done, %llu failed, %llu to be tried again, %llu lost", done, failed,
+                 retried, lost);
+}
+
+static qk_status run_pool(cli *cli, qk_worker_options *options)
+{
+    qk_worker *worker = NULL;
+    worker_lines *lines = NULL;
+    qk_worker_stats stats = { 0 };
+    qk_status rc = QK_OK;
+    if (!cli->quiet) {
+        rc = worker_lines_open(&lines, cli->queue, &cli->err);
+        options->on_finished = worker_lines_add;
+        options->on_finished_user = lines;
+    }
+    if (!rc)
+        rc = qk_worker_open(&worker, cli->queue, options, &cli->err);
+    if (!rc) {
+        greet(cli, worker, options);
+        rc = qk_worker_run(worker, &cli->err);
+        qk_worker_stats_get(&stats, worker);
+    }
+    qk_worker_close(worker);
+    worker_lines_close(lines);
+    if (rc)
+        return rc;
+    if (options->drain && look_at_waiting(cli, options, false) > 0)
+        return cli_error(&cli->err, QK_EINTERRUPTED,
+                         "stopped before the queue was drained: start it again");
+    print_summary(cli, &stats);
+    cli->err.message[0] = '\0';
+    return options->drain && stats.failed > 0 ? QK_EJOBFAILED : QK_OK;
+}
+
+static qk_status run_worker(cli *cli)
+{
+    qk_worker_options options = QK_WORKER_OPTIONS_INIT;
+    const char *slots = cli_value(cli, "jobs");
+    const char **queues = calloc(cli->given_count + 1, sizeof(*queues));
+    qk_status rc = queues ? QK_OK : cli_error(&cli->err, QK_ENOMEM, "out of memory");
+    options.drain = cli_has(cli, "drain");
+    options.no_commands = cli_has(cli, "no-commands");
+    options.handle_signals = true;
+    if (!rc)
+        rc = read_queues(cli, queues, &options.queue_count);
+    if (options.queue_count)
+        options.queues = queues;
+    if (!rc && slots)
+        rc = cli_parse_int(&options.concurrency, "-j", slots, 1, 4096, &cli->err);
+    if (!rc && options.no_commands)
+        rc = cli_error(&cli->err, QK_EINVAL,
+                       "--no-commands leaves nothing to run: this program handles commands only");
+    if (!rc)
+        rc = cli_open(cli, true);
+    if (!rc) {
+        look_at_waiting(cli, &options, true);
+        rc = run_pool(cli, &options);
+    }
+    free(queues);
+    return rc;
+}
+
+static const cli_option options[] = {
+    { "queue", 'q', "QUEUE", "Take from this queue; several: the first before the second", true },
+    { "jobs", 'j', "N", "Run so many at a time (default: one per core)", false },
+    { "drain", 0, NULL, "End when nothing it can run is left; exit 1 if a job failed", false },
+    { "no-commands", 0, NULL, "Do not run commands", false },
+    { 0 },
+};
+
+const cli_command cli_cmd_worker = {
+    .name = "worker",
+    .synopsis = "[-q QUEUE]… [-j N] [--drain]",
+    .summary = "Run jobs until told to stop",
+    .help = "It runs jobs of the kind command. The first SIGINT or SIGTERM lets running jobs\n"
+            "finish, the second ends them. A line per finished job goes to standard error.",
+    .options = options,
+    .run = run_worker,
+};

@@ -1,0 +1,156 @@
+/*
+ * The embedded store: one process, one DuckDB file, one engine.
+ *
+ * Threads and locks:
+ *   `lock`   guards the engine and every field below it. Callers apply their commands themselves
+ *            under it, so that a claim never waits for a disk.
+ *   writer   the thread that cuts what changed and commits it, without `lock`; callers then wait on
+ *            `durable` for their batch.
+ *   keeper   the thread that settles the inactive journal and checkpoints.
+ *   `gate`   held while a commit becomes visible; readers hold it while they begin (reader.h).
+ *   `cold`   serialises commands about jobs that are no longer in memory, so that two of them
+ *            cannot bring the same job back.
+ * Order: cold, then gate, then lock. Nobody waits for the disk with `lock` held, except to rebuild
+ * the engine after a failed commit.
+ */
+#ifndef QK_STORE_EMBEDDED_INTERNAL_H
+#define QK_STORE_EMBEDDED_INTERNAL_H
+
+#include <duckdb.h>
+#include <limits.h>
+#include <pthread.h>
+
+#include "store/embedded/engine.h"
+#include "store/embedded/journal.h"
+#include "store/embedded/lock.h"
+#include "store/embedded/reader.h"
+
+#define FAILURES_KEPT 16
+
+/* Batches in (after, upto] will never be durable. */
+struct failure {
+    uint64_t after, upto;
+    qk_error error;
+};
+
+struct base_count {
+    char queue[QK_NAME_MAX + 1];
+    int64_t counts[QK_JOB_STATUS_COUNT];
+};
+
+struct embedded {
+    qk_store base;
+    qk__store_config config;
+    char path[PATH_MAX];
+    char default_queue[QK_NAME_MAX + 1];
+    char temp_dir[PATH_MAX];
+    bool real_clock; /* false: tests move time, so waits are short and looked at again */
+    qk__file_lock file;
+    duckdb_database database;
+    qk__journal *journal;
+    qk__reader *reader;
+    int wait_fd;
+
+    pthread_mutex_t gate, cold, lock;
+    pthread_cond_t work; /* the writer waits here */
+    pthread_cond_t durable; /* callers wait here for their batch */
+    pthread_cond_t ready; /* claims and waits: something became ready or ended */
+    pthread_cond_t upkeep; /* the keeper waits here, and who waits for it */
+    pthread_t writer, keeper;
+    bool writer_runs, keeper_runs;
+
+    qk__engine *engine;
+    uint64_t durable_batch, seen_changes;
+    struct failure failures[FAILURES_KEPT];
+    size_t failure_count;
+    bool closing, stop, broken; /* broken: not even a reopen helped */
+    bool probing; /* a probe is under way */
+    bool suspended; /* the last commit failed: a probe must succeed first */
+    qk_error trouble; /* why it is broken or suspended */
+    size_t callers, throttled;
+    bool settle_due, settling;
+    bool full_settle; /* turn even a small journal: purge and close ask for it */
+    int64_t last_commit_us; /* monotonic */
+    char **interrupted; /* worker ids whose claims return at once */
+    size_t interrupted_count;
+    qk_counters counters; /* commits and the like; the engine has the rest */
+    struct base_count *bases; /* ended jobs per queue that the engine did not see end */
+    size_t base_count;
+    bool bases_known;
+};
+
+static inline struct embedded *embedded_of(qk_store *store)
+{
+    return (struct embedded *)store;
+}
+
+/* embedded.c */
+qk_status open_database(struct embedded *store, qk_error *err);
+void close_database(struct embedded *store);
+qk__now embedded_now(const struct embedded *store);
+/* Locks and counts the caller in. An error: not locked. leave() undoes it. */
+qk_status enter(struct embedded *store, qk_error *err);
+/* The same for commands that change something: refused while the disk is. */
+qk_status enter_to_write(struct embedded *store, qk_error *err);
+void leave(struct embedded *store);
+/* Waits on a condition for at most wait_us (INT64_MAX: no limit), with `lock` held. */
+void wait_some(struct embedded *store, pthread_cond_t *condition, int64_t wait_us);
+qk_status no_memory(qk_error *err);
+
+/* embedded_writer.c */
+void *writer_main(void *store);
+void *keeper_main(void *store);
+/* Something may have changed: wakes whom it concerns. With `lock` held. */
+void announce(struct embedded *store);
+/* Waits, with `lock` held, until the batch is durable; QK_OK or why it never will be. */
+qk_status wait_durable(struct embedded *store, uint64_t batch, qk_error *err);
+uint64_t present_gate(const struct embedded *store); /* makes all that was accepted durable */
+/* Turns the journal and waits until every ended job is in the history. Without `lock`. */
+qk_status settle_all(struct embedded *store, qk_error *err);
+
+/* embedded_recover.c; all with `lock` held, probe_disk releases it meanwhile */
+qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err);
+void commit_failed(struct embedded *store, qk__cut *cut, const qk_error *why);
+qk_status probe_disk(struct embedded *store);
+
+/* embedded_cold.c: what is no longer in memory. None may hold `lock`. */
+qk_status cold_lookup(struct embedded *store, const qk_id *ids, size_t count, qk__cold_set *set,
+                      qk_error *err); /* adds to the set, which is sorted */
+void cold_dispose(qk__cold_set *set);
+qk_status cold_parents(struct embedded *store, qk_id child, qk_id **out, size_t *count,
+                       qk_error *err);
+
+/* The slots of qk_store_ops. */
+qk_status embedded_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
+                           qk_error *err);
+qk_status embedded_claim(qk_store *base, qk_claims **out, const qk__claim_request *request,
+                         qk_error *err);
+void embedded_interrupt(qk_store *base, const char *worker_id, bool on);
+qk_status embedded_complete(qk_store *base, qk_status *statuses, const qk_outcome *outcomes,
+                            size_t count, bool wait, qk_error *err);
+qk_status embedded_flush(qk_store *base, qk_error *err);
+qk_status embedded_extend(qk_store *base, qk_status *statuses, const qk_lease *leases,
+                          size_t count, int64_t extend_us, qk_error *err);
+qk_status embedded_progress(qk_store *base, const qk_lease *lease, double fraction,
+                            const char *message, qk_error *err);
+qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err);
+qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err);
+qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err);
+qk_status embedded_pause(qk_store *base, const char *queue, bool paused, qk_error *err);
+qk_status embedded_get(qk_store *base, qk_job **out, qk_id job, qk_error *err);
+qk_status embedded_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,
+                        qk_error *err);
+qk_status embedded_stats(qk_store *base, qk_stats **out, qk_error *err);
+void embedded_counters(qk_store *base, qk_counters *out);
+qk_status embedded_wait(qk_store *base, qk_id job, int64_t timeout_us, qk_error *err);
+qk_status embedded_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,
+                           qk_error *err);
+qk_status embedded_worker_beat(qk_store *base, const qk__worker_info *worker, bool gone,
+                               qk_error *err);
+qk_status embedded_rows_open(qk_store *base, qk_rows **out, const char *sql, int64_t timeout_us,
+                             qk_error *err);
+qk_status embedded_snapshot(void *store, qk__row_set *out, qk_error *err);
+/* A person's retry took an ended job out of what the bases count. With `lock` held. */
+void base_forget(struct embedded *store, const char *queue, qk_job_status status);
+
+#endif

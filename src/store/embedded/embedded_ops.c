@@ -1,0 +1,342 @@
+/*
+ * Commands that change jobs: enqueue, reports, cancel, retry, pause.
+ *
+ * Each applies itself to the engine under `lock`, then waits for the batch that makes it durable.
+ */
+#include "store/embedded/embedded_internal.h"
+
+#include "util/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* With wait = false a reporter may run ahead of the disk by this many rows. */
+#define RUN_AHEAD_ROWS 32768
+
+qk_status embedded_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
+                           qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk__cold_set cold = { NULL, 0 };
+    qk_status rc = QK_EMPTY;
+    while (rc == QK_EMPTY) {
+        qk_id *missing = NULL;
+        size_t missing_count = 0;
+        rc = enter_to_write(store, err);
+        if (rc != QK_OK) {
+            break;
+        }
+        rc = qk__engine_missing(store->engine, jobs, count, &cold, &missing, &missing_count);
+        if (rc == QK_OK && missing_count > 0) {
+            leave(store);
+            rc = cold_lookup(store, missing, missing_count, &cold, err);
+            free(missing);
+            rc = rc == QK_OK ? QK_EMPTY : rc;
+            continue;
+        }
+        free(missing);
+        rc = rc != QK_OK ? no_memory(err)
+                         : qk__engine_enqueue(store->engine, embedded_now(store), out, jobs, count,
+                                              &cold, err);
+        announce(store);
+        if (rc == QK_OK) {
+            rc = wait_durable(store, present_gate(store), err);
+        }
+        leave(store);
+    }
+    cold_dispose(&cold);
+    return rc;
+}
+
+static qk_status lease_error(qk_error *err, qk_status rc, const qk_lease *lease)
+{
+    char id[QK_ID_TEXT_SIZE];
+    if (rc == QK_ELEASE) {
+        return qk__error(err, rc, "lease lost: attempt %d of job %s is no longer held by this worker",
+                         (int)lease->attempt, qk_id_format(id, lease->job));
+    }
+    return rc == QK_ENOMEM ? no_memory(err) : rc;
+}
+
+/* The attempt ended earlier: the same report gets the first answer. Without `lock`. */
+static qk_status repeated_report(struct embedded *store, const qk_outcome *outcome, qk_error *err)
+{
+    bool found = false;
+    qk__attempt_outcome ended = QK__ATTEMPT_RUNNING;
+    qk_status rc = qk__reader_attempt(store->reader, &found, &ended, &outcome->lease, err);
+    if (rc != QK_OK) {
+        return rc;
+    }
+    bool same = (outcome->verdict == QK_VERDICT_ACK && ended == QK__ATTEMPT_DONE) ||
+                (outcome->verdict == QK_VERDICT_FAIL && ended == QK__ATTEMPT_FAILED) ||
+                (outcome->verdict == QK_VERDICT_NACK &&
+                 (ended == QK__ATTEMPT_NACKED || (outcome->no_requeue && ended == QK__ATTEMPT_FAILED)));
+    return found && same ? QK_OK : QK_ELEASE;
+}
+
+/* Applies outcomes; those about jobs not in memory become QK_ENOTFOUND. With `lock` held. */
+static uint64_t apply_outcomes(struct embedded *store, qk_status *statuses,
+                               const qk_outcome *outcomes, size_t count)
+{
+    uint64_t gate = 0;
+    qk__now now = embedded_now(store);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t own = 0;
+        statuses[i] = qk__engine_complete(store->engine, now, &outcomes[i], &own);
+        if (statuses[i] == QK_OK && own > gate) {
+            gate = own;
+        }
+    }
+    return gate;
+}
+
+static qk_status settle_repeats(struct embedded *store, qk_status *statuses,
+                                const qk_outcome *outcomes, size_t count, qk_error *err)
+{
+    qk_status rc = QK_OK;
+    for (size_t i = 0; rc == QK_OK && i < count; i++) {
+        if (statuses[i] == QK_ENOTFOUND) {
+            statuses[i] = repeated_report(store, &outcomes[i], err);
+            rc = statuses[i] == QK_OK || statuses[i] == QK_ELEASE ? QK_OK : statuses[i];
+        }
+    }
+    return rc;
+}
+
+static qk_status throttle(struct embedded *store, qk_error *err)
+{
+    qk_status rc = QK_OK;
+    while (rc == QK_OK && qk__engine_dirty_count(store->engine) > RUN_AHEAD_ROWS) {
+        rc = wait_durable(store, store->durable_batch + 1, err);
+    }
+    return rc;
+}
+
+qk_status embedded_complete(qk_store *base, qk_status *statuses, const qk_outcome *outcomes,
+                            size_t count, bool wait, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status *own = statuses == NULL ? malloc((count + 1) * sizeof *own) : statuses;
+    if (own == NULL) {
+        return no_memory(err);
+    }
+    qk_status rc = enter_to_write(store, err);
+    if (rc == QK_OK) {
+        uint64_t gate = apply_outcomes(store, own, outcomes, count);
+        bool repeats = false;
+        for (size_t i = 0; i < count; i++) {
+            repeats = repeats || own[i] == QK_ENOTFOUND;
+        }
+        announce(store);
+        if (repeats) { /* the first report may still be on its way to the disk */
+            gate = present_gate(store);
+        }
+        rc = wait || repeats ? wait_durable(store, gate, err) : throttle(store, err);
+        leave(store);
+        if (rc == QK_OK && repeats) {
+            rc = settle_repeats(store, own, outcomes, count, err);
+        }
+    }
+    if (rc == QK_OK && count == 1) {
+        rc = lease_error(err, own[0], &outcomes[0].lease);
+    }
+    if (statuses == NULL) {
+        free(own);
+    }
+    return rc;
+}
+
+qk_status embedded_flush(qk_store *base, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter_to_write(store, err);
+    if (rc == QK_OK) {
+        announce(store);
+        rc = wait_durable(store, present_gate(store), err);
+        leave(store);
+    }
+    return rc;
+}
+
+qk_status embedded_extend(qk_store *base, qk_status *statuses, const qk_lease *leases,
+                          size_t count, int64_t extend_us, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter(store, err);
+    if (rc != QK_OK) {
+        return rc;
+    }
+    qk__now now = embedded_now(store);
+    for (size_t i = 0; i < count; i++) {
+        qk_status each = qk__engine_extend(store->engine, now, &leases[i], extend_us);
+        if (statuses != NULL) {
+            statuses[i] = each;
+        }
+        rc = count == 1 ? lease_error(err, each, &leases[0]) : QK_OK;
+    }
+    announce(store);
+    leave(store);
+    return rc;
+}
+
+qk_status embedded_progress(qk_store *base, const qk_lease *lease, double fraction,
+                            const char *message, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter(store, err);
+    if (rc == QK_OK) {
+        rc = lease_error(err, qk__engine_progress(store->engine, lease, fraction, message), lease);
+        leave(store);
+    }
+    return rc;
+}
+
+static qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb)
+{
+    char id[QK_ID_TEXT_SIZE];
+    qk_id_format(id, job);
+    switch (rc) {
+    case QK_ENOTFOUND:
+        return qk__error(err, rc, "no job %s: list the jobs to find its id", id);
+    case QK_ESTATE:
+        return qk__error(err, rc, "job %s cannot be %s in its present state: look at its status",
+                         id, verb);
+    case QK_ENOMEM:
+        return no_memory(err);
+    default:
+        return rc;
+    }
+}
+
+/* QK_ESTATE if the job ended long ago, QK_ENOTFOUND if it never was. Without `lock`. */
+static qk_status ended_or_unknown(struct embedded *store, qk_id job, qk_error *err)
+{
+    qk__row_set set = { NULL, 0, NULL };
+    qk_status rc = qk__reader_ended(store->reader, &set, job, err);
+    if (rc == QK_OK) {
+        rc = set.count > 0 ? QK_ESTATE : QK_ENOTFOUND;
+    }
+    qk__row_set_dispose(&set);
+    return rc;
+}
+
+qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter_to_write(store, err);
+    if (rc != QK_OK) {
+        return rc;
+    }
+    rc = qk__engine_cancel(store->engine, embedded_now(store), job);
+    bool unknown = rc == QK_ENOTFOUND;
+    announce(store);
+    if (rc == QK_OK) {
+        rc = wait_durable(store, present_gate(store), err);
+    }
+    leave(store);
+    if (unknown) {
+        rc = ended_or_unknown(store, job, err);
+    }
+    return job_error(err, rc, job, "cancelled");
+}
+
+struct ended_job {
+    qk__row_set image;
+    qk_id *parents;
+    size_t parent_count;
+    qk__cold_set cold;
+};
+
+static void ended_dispose(struct ended_job *ended)
+{
+    qk__row_set_dispose(&ended->image);
+    free(ended->parents);
+    cold_dispose(&ended->cold);
+}
+
+/* Everything a retry needs to know of a job that is not in memory. Holds `cold`, not `lock`. */
+static qk_status read_ended(struct embedded *store, qk_id job, bool in_memory,
+                            struct ended_job *ended, qk_error *err)
+{
+    qk_status rc = QK_OK;
+    if (!in_memory) {
+        rc = qk__reader_ended(store->reader, &ended->image, job, err);
+        if (rc == QK_OK && ended->image.count == 0) {
+            rc = QK_ENOTFOUND;
+        }
+    }
+    if (rc == QK_OK) {
+        rc = cold_parents(store, job, &ended->parents, &ended->parent_count, err);
+    }
+    if (rc == QK_OK && ended->parent_count > 0) {
+        rc = cold_lookup(store, ended->parents, ended->parent_count, &ended->cold, err);
+    }
+    return rc;
+}
+
+static qk_status retry_locked(struct embedded *store, qk_id job, const struct ended_job *ended,
+                              qk_error *err)
+{
+    const qk__row *image = ended->image.count > 0 ? &ended->image.rows[0] : NULL;
+    qk_status rc = qk__engine_retry(store->engine, embedded_now(store), job, image, ended->parents,
+                                    ended->parent_count, &ended->cold);
+    if (rc == QK_OK && image != NULL) {
+        char queue[QK_NAME_MAX + 1];
+        size_t length = image->queue.length > QK_NAME_MAX ? QK_NAME_MAX : image->queue.length;
+        memcpy(queue, image->queue.data, length);
+        queue[length] = '\0';
+        base_forget(store, queue, image->status);
+    }
+    announce(store);
+    return rc == QK_OK ? wait_durable(store, present_gate(store), err) : rc;
+}
+
+qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    struct ended_job ended = { 0 };
+    qk__row row;
+    pthread_mutex_lock(&store->cold);
+    qk_status rc = enter_to_write(store, err);
+    if (rc == QK_OK) {
+        /* What ended just now must be durable, or the history would show an older picture. */
+        rc = wait_durable(store, present_gate(store), err);
+        bool in_memory = qk__engine_get(store->engine, job, &row, NULL);
+        leave(store);
+        rc = rc == QK_OK ? read_ended(store, job, in_memory, &ended, err) : rc;
+    }
+    if (rc == QK_OK && (rc = enter_to_write(store, err)) == QK_OK) {
+        rc = retry_locked(store, job, &ended, err);
+        leave(store);
+    }
+    pthread_mutex_unlock(&store->cold);
+    ended_dispose(&ended);
+    return rc == QK_EMPTY ? qk__error(err, QK_ESTATE, "its parents changed meanwhile: try again")
+                          : job_error(err, rc, job, "retried");
+}
+
+qk_status embedded_pause(qk_store *base, const char *queue, bool paused, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter_to_write(store, err);
+    if (rc == QK_OK) {
+        rc = qk__engine_pause(store->engine, queue, paused);
+        announce(store);
+        rc = rc == QK_OK ? wait_durable(store, present_gate(store), err) : no_memory(err);
+        leave(store);
+    }
+    return rc;
+}
+
+qk_status embedded_worker_beat(qk_store *base, const qk__worker_info *worker, bool gone,
+                               qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter(store, err);
+    if (rc == QK_OK) {
+        rc = qk__engine_worker(store->engine, embedded_now(store), worker, gone);
+        announce(store);
+        leave(store);
+    }
+    return rc == QK_ENOMEM ? no_memory(err) : rc;
+}

@@ -1,0 +1,165 @@
+/*
+ * Purging ended jobs: first everything that ended is settled, then rows go from the history and
+ * what belongs to it, in one transaction on a connection of its own.
+ */
+#include "store/embedded/embedded_internal.h"
+
+#include "store/embedded/database.h"
+#include "util/buffer.h"
+#include "util/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct condition {
+    qk__buffer sql;
+    const char *texts[4]; /* bound as $1, $2 … */
+    size_t count;
+};
+
+static void add_text(struct condition *where, const char *format, const char *text)
+{
+    if (text != NULL) {
+        where->texts[where->count++] = text;
+        qk__buffer_printf(&where->sql, format, where->count);
+    }
+}
+
+static void add_ids(struct condition *where, const qk_id *ids, size_t count)
+{
+    char text[QK_ID_TEXT_SIZE];
+    for (size_t i = 0; i < count; i++) {
+        qk__buffer_printf(&where->sql, "%s'%s'::UUID", i == 0 ? " AND id NOT IN (" : ", ",
+                          qk_id_format(text, ids[i]));
+    }
+    if (count > 0) {
+        qk__buffer_text(&where->sql, ")");
+    }
+}
+
+/* Text from outside is bound, never pasted. */
+static qk_status build(struct embedded *store, const qk_job_filter *filter, const qk_id *pinned,
+                       size_t pinned_count, struct condition *where)
+{
+    char id[QK_ID_TEXT_SIZE];
+    const char *separator = "";
+    qk__buffer_init(&where->sql, 64u << 20);
+    qk__buffer_text(&where->sql, "status IN (");
+    for (int s = QK_JOB_DONE; s < QK_JOB_STATUS_COUNT; s++) {
+        if (filter->statuses == 0 || (filter->statuses >> s & 1) != 0) {
+            qk__buffer_printf(&where->sql, "%s%d", separator, s);
+            separator = ", ";
+        }
+    }
+    qk__buffer_text(&where->sql, ")");
+    if (filter->older_than.us > 0) {
+        qk__buffer_printf(&where->sql, " AND finished_at <= make_timestamp(%lld)",
+                          (long long)(embedded_now(store).wall_us - filter->older_than.us));
+    }
+    if (!qk_id_is_none(filter->run_id)) {
+        qk__buffer_printf(&where->sql, " AND related = '%s'::UUID",
+                          qk_id_format(id, filter->run_id));
+    }
+    add_text(where, " AND queue = $%zu", filter->queue);
+    add_text(where, " AND kind = $%zu", filter->kind);
+    add_text(where, " AND list_contains(json_extract_string(ext, '$.tg[*]'), $%zu)", filter->tag);
+    add_text(where, " AND ends_with(replace(id::VARCHAR, '-', ''), lower($%zu))", filter->id_suffix);
+    add_ids(where, pinned, pinned_count);
+    return where->sql.failed ? QK_ENOMEM : QK_OK;
+}
+
+static qk_status run(duckdb_connection connection, const char *before, const struct condition *where,
+                     const char *after, size_t *changed, qk_error *err)
+{
+    qk__buffer sql;
+    duckdb_prepared_statement statement = NULL;
+    duckdb_result result = { 0 };
+    qk__buffer_init(&sql, 80u << 20);
+    qk__buffer_printf(&sql, "%s%s%s", before, where->sql.data, after);
+    qk_status rc = sql.failed ? no_memory(err) : QK_OK;
+    if (rc == QK_OK && duckdb_prepare(connection, sql.data, &statement) != DuckDBSuccess) {
+        rc = qk__database_error(err, "cannot purge", DUCKDB_ERROR_INVALID,
+                                duckdb_prepare_error(statement));
+    }
+    for (size_t i = 0; rc == QK_OK && i < where->count; i++) {
+        duckdb_bind_varchar(statement, i + 1, where->texts[i]);
+    }
+    if (rc == QK_OK && duckdb_execute_prepared(statement, &result) != DuckDBSuccess) {
+        rc = qk__database_error(err, "cannot purge", duckdb_result_error_type(&result),
+                                duckdb_result_error(&result));
+    }
+    if (rc == QK_OK && changed != NULL) {
+        *changed = (size_t)duckdb_rows_changed(&result);
+    }
+    duckdb_destroy_result(&result);
+    duckdb_destroy_prepare(&statement);
+    qk__buffer_dispose(&sql);
+    return rc;
+}
+
+static qk_status delete_rows(struct embedded *store, duckdb_connection connection,
+                             const struct condition *where, size_t *changed, qk_error *err)
+{
+    qk_status rc = qk__database_run(connection, "BEGIN TRANSACTION", err);
+    if (rc != QK_OK) {
+        return rc;
+    }
+    rc = run(connection, "DELETE FROM attempts WHERE id IN (SELECT id FROM history WHERE ", where,
+             ")", NULL, err);
+    rc = rc != QK_OK ? rc
+                     : run(connection, "DELETE FROM edges WHERE child IN (SELECT id FROM history "
+                                       "WHERE ",
+                           where, ")", NULL, err);
+    rc = rc != QK_OK ? rc : run(connection, "DELETE FROM history WHERE ", where, "", changed, err);
+    pthread_mutex_lock(&store->gate);
+    if (rc == QK_OK) {
+        rc = qk__database_run(connection, "COMMIT", err);
+    }
+    if (rc != QK_OK) {
+        (void)qk__database_run(connection, "ROLLBACK", NULL);
+    }
+    pthread_mutex_unlock(&store->gate);
+    return rc;
+}
+
+static qk_status pinned_ids(struct embedded *store, qk_id **out, size_t *count, qk_error *err)
+{
+    qk_status rc = enter(store, err);
+    if (rc == QK_OK) {
+        rc = qk__engine_pinned(store->engine, out, count);
+        leave(store);
+    }
+    return rc == QK_ENOMEM ? no_memory(err) : rc;
+}
+
+qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    struct condition where = { 0 };
+    duckdb_connection connection = NULL;
+    qk_id *pinned = NULL;
+    size_t pinned_count = 0;
+    size_t changed = 0;
+    pthread_mutex_lock(&store->cold); /* a retry must not bring back what goes */
+    qk_status rc = settle_all(store, err);
+    rc = rc == QK_OK ? pinned_ids(store, &pinned, &pinned_count, err) : rc;
+    if (rc == QK_OK && build(store, filter, pinned, pinned_count, &where) != QK_OK) {
+        rc = no_memory(err);
+    }
+    if (rc == QK_OK && duckdb_connect(store->database, &connection) != DuckDBSuccess) {
+        rc = no_memory(err);
+    }
+    rc = rc == QK_OK ? delete_rows(store, connection, &where, &changed, err) : rc;
+    pthread_mutex_lock(&store->lock);
+    store->bases_known = false;
+    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_unlock(&store->cold);
+    if (rc == QK_OK) {
+        *out = changed;
+    }
+    duckdb_disconnect(&connection);
+    qk__buffer_dispose(&where.sql);
+    free(pinned);
+    return rc;
+}

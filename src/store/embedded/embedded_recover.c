@@ -1,0 +1,205 @@
+/*
+ * The engine from the journal: at open, and after a commit that failed.
+ *
+ * When a commit fails, the engine is ahead of the disk. Everything that is not durable is forgotten
+ * by rebuilding from the journal, so that nothing is half-done; callers that wait get the error.
+ * Claims that workers hold are put back, so that their reports still count. From then on a probe
+ * has to reach the disk before anything new is accepted.
+ */
+#include "store/embedded/embedded_internal.h"
+
+#include "util/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct replay {
+    qk__engine *engine;
+    uint8_t last_op;
+    uint64_t last_batch;
+};
+
+static qk_status replay_row(void *user, const qk__row *row, uint64_t batch)
+{
+    struct replay *replay = user;
+    replay->last_op = row->op;
+    replay->last_batch = batch > replay->last_batch ? batch : replay->last_batch;
+    return qk__engine_load(replay->engine, row, batch);
+}
+
+static qk_status explain(qk_status rc, qk_error *err)
+{
+    if (rc == QK_EDAMAGED) {
+        return qk__error(err, rc, "the journal holds rows that make no sense: restore a backup");
+    }
+    return rc == QK_ENOMEM ? no_memory(err) : rc;
+}
+
+static qk_status recover(struct embedded *store, qk__engine *engine, bool clean, qk_error *err)
+{
+    qk_id *parents = NULL;
+    size_t count = 0;
+    qk__cold_set cold = { NULL, 0 };
+    qk_status rc = explain(qk__engine_loaded_parents(engine, &parents, &count), err);
+    if (rc == QK_OK && count > 0) {
+        rc = cold_lookup(store, parents, count, &cold, err);
+    }
+    if (rc == QK_OK) {
+        rc = explain(qk__engine_recover(engine, embedded_now(store), clean, &cold), err);
+    }
+    cold_dispose(&cold);
+    free(parents);
+    return rc;
+}
+
+static qk__engine *new_engine(const struct embedded *store)
+{
+    qk__engine_config config = { .strict = store->config.strict,
+                                 .backpressure_warn = store->config.backpressure_warn,
+                                 .backpressure_limit = store->config.backpressure_limit,
+                                 .payload_cache = 64u << 20 };
+    qk_id seed = qk_id_new();
+    memcpy(&config.seed, seed.bytes + 8, sizeof config.seed);
+    return qk__engine_new(&config);
+}
+
+/* Loads a fresh engine. `held` (may be empty) are claims that survive. */
+static qk_status load(struct embedded *store, qk__engine **out, const qk__held_claim *held,
+                      size_t held_count, bool *clean, qk_error *err)
+{
+    struct replay replay = { .engine = new_engine(store), .last_op = QK__OP_CLOSE };
+    qk_status rc = replay.engine == NULL ? no_memory(err) : QK_OK;
+    uint64_t last = 0;
+    if (rc == QK_OK) {
+        rc = store->journal->ops->replay(store->journal, replay_row, &replay, err);
+        rc = err != NULL && err->code == QK_OK ? explain(rc, err) : rc;
+    }
+    if (rc == QK_OK) {
+        rc = store->journal->ops->last_batch(store->journal, &last, err);
+    }
+    if (rc == QK_OK) {
+        qk__row marker = { .op = QK__OP_CLOSE };
+        (void)qk__engine_load(replay.engine, &marker, last);
+        for (size_t i = 0; i < held_count; i++) {
+            qk__engine_hold(replay.engine, &held[i]);
+        }
+        *clean = *clean && replay.last_op == QK__OP_CLOSE;
+        rc = recover(store, replay.engine, *clean, err);
+    }
+    if (rc != QK_OK) {
+        qk__engine_free(replay.engine);
+        return rc;
+    }
+    *out = replay.engine;
+    return QK_OK;
+}
+
+qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err)
+{
+    qk__engine *engine = NULL;
+    qk_status rc = load(store, &engine, NULL, 0, clean, err);
+    if (rc != QK_OK) {
+        return rc;
+    }
+    store->engine = engine;
+    store->durable_batch = qk__engine_batch(engine) - 1;
+    if (store->journal->ops->unsettled(store->journal)) {
+        qk__engine_carry_start(engine); /* the last owner was carrying when it ended */
+    }
+    return QK_OK;
+}
+
+static void remember_failure(struct embedded *store, uint64_t upto, const qk_error *why)
+{
+    if (store->failure_count == FAILURES_KEPT) {
+        memmove(store->failures, store->failures + 1, sizeof store->failures - sizeof *store->failures);
+        store->failure_count--;
+    }
+    store->failures[store->failure_count++] =
+        (struct failure){ .after = store->durable_batch, .upto = upto, .error = *why };
+    store->trouble = *why;
+}
+
+/* Loads from the journal as it is, or after opening the file anew. */
+static qk_status reload(struct embedded *store, qk__engine **out, const qk__held_claim *held,
+                        size_t held_count)
+{
+    bool clean = true;
+    qk_error err = QK_ERROR_INIT;
+    qk_status rc = load(store, out, held, held_count, &clean, &err);
+    if (rc == QK_OK) {
+        return rc;
+    }
+    qk__log_write(&store->config.log, QK_LOG_ERROR, "reopening the store: %s", err.message);
+    close_database(store);
+    err = (qk_error)QK_ERROR_INIT;
+    rc = open_database(store, &err);
+    rc = rc == QK_OK ? load(store, out, held, held_count, &clean, &err) : rc;
+    if (rc != QK_OK) {
+        store->trouble = err;
+    }
+    return rc;
+}
+
+void commit_failed(struct embedded *store, qk__cut *cut, const qk_error *why)
+{
+    qk__held_claim *held = NULL;
+    size_t held_count = 0;
+    qk__engine *engine = NULL;
+    uint64_t upto = qk__engine_batch(store->engine);
+    qk__log_write(&store->config.log, QK_LOG_ERROR, "a commit failed: %s", why->message);
+    store->counters.commit_failures++;
+    while (store->settling) {
+        wait_some(store, &store->upkeep, 10000);
+    }
+    (void)qk__engine_held(store->engine, &held, &held_count);
+    remember_failure(store, upto, why);
+    qk__engine_drop_cut(cut);
+    qk_status rc = reload(store, &engine, held, held_count);
+    free(held);
+    if (rc != QK_OK) {
+        store->broken = true;
+    } else {
+        qk__row marker = { .op = QK__OP_CLOSE };
+        (void)qk__engine_load(engine, &marker, upto);
+        qk__engine_free(store->engine);
+        store->engine = engine;
+        store->suspended = true;
+        store->settle_due = false;
+        if (store->journal->ops->unsettled(store->journal)) {
+            qk__engine_carry_start(engine);
+        }
+    }
+    pthread_cond_broadcast(&store->durable);
+    pthread_cond_broadcast(&store->ready);
+    pthread_cond_broadcast(&store->upkeep);
+}
+
+qk_status probe_disk(struct embedded *store)
+{
+    qk_error err = QK_ERROR_INIT;
+    qk__row row = { .op = QK__OP_PROBE };
+    while (store->probing) {
+        wait_some(store, &store->durable, 10000);
+    }
+    if (!store->suspended) {
+        return store->broken ? store->trouble.code : QK_OK;
+    }
+    qk__cut cut = { .batch = qk__engine_batch(store->engine), .rows = &row, .count = 1 };
+    (void)qk__engine_load(store->engine, &row, cut.batch);
+    store->probing = true;
+    pthread_mutex_unlock(&store->lock);
+    qk_status rc = store->journal->ops->commit(store->journal, &cut, &err);
+    pthread_mutex_lock(&store->lock);
+    store->probing = false;
+    if (rc != QK_OK) {
+        remember_failure(store, cut.batch, &err);
+    } else {
+        store->durable_batch = cut.batch;
+        store->suspended = false;
+        pthread_cond_signal(&store->work);
+        pthread_cond_broadcast(&store->upkeep);
+    }
+    pthread_cond_broadcast(&store->durable);
+    return rc;
+}

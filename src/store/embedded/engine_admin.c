@@ -1,0 +1,259 @@
+/*
+ * What people do: cancel, retry, pause; and what workers tell of themselves.
+ */
+#include "store/embedded/engine_internal.h"
+
+#include "util/buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+qk_status qk__engine_cancel(qk__engine *engine, qk__now now, qk_id id)
+{
+    qk__engine_tick(engine, now);
+    uint32_t index = job_find(engine, id);
+    if (index == NIL) {
+        return QK_ENOTFOUND;
+    }
+    struct job *job = job_at(engine, index);
+    if (qk_job_status_is_terminal(job->status)) {
+        return QK_ESTATE;
+    }
+    if (job_extra(engine, job) == NULL) {
+        return QK_ENOMEM;
+    }
+    leave_place(engine, index);
+    end_job(engine, index, QK_JOB_CANCELLED, now);
+    settle_dependents(engine, now);
+    return QK_OK;
+}
+
+/* Connects the parents of a job read back from the history. */
+static qk_status connect_parents(qk__engine *engine, uint32_t index, const qk_id *parents,
+                                 size_t parent_count, const qk__cold_set *cold)
+{
+    qk_id missing;
+    struct job *job = job_at(engine, index);
+    if (parent_count == 0) {
+        return QK_OK;
+    }
+    struct extra *extra = job_extra(engine, job);
+    struct links *links = extra == NULL ? NULL : links_make(engine, parents, parent_count);
+    if (links == NULL) {
+        return QK_ENOMEM;
+    }
+    links_free(extra->links);
+    extra->links = links;
+    qk_status rc = links_connect(engine, index, cold, &missing);
+    return rc == QK_ENOTFOUND ? QK_ESTATE : rc; /* a purged parent rules it out for good */
+}
+
+/* Parents of a job that is still in memory may have changed since it was decided. */
+static qk_status relink(qk__engine *engine, uint32_t index, const qk__cold_set *cold)
+{
+    struct links *links = job_at(engine, index)->extra->links;
+    if (links == NULL || links->parent_count == 0) {
+        return QK_OK;
+    }
+    qk_id *parents = malloc(links->parent_count * sizeof *parents);
+    if (parents == NULL) {
+        return QK_ENOMEM;
+    }
+    size_t count = links->parent_count;
+    for (size_t i = 0; i < count; i++) {
+        parents[i] = links->parents[i].parent;
+    }
+    struct links before = *links;
+    struct links *fresh = links_make(engine, parents, count);
+    free(parents);
+    if (fresh == NULL) {
+        return QK_ENOMEM;
+    }
+    qk_id missing;
+    *links = *fresh; /* keeps the address: this job may be its own parents' child already */
+    links->children = before.children;
+    links->child_count = before.child_count;
+    links->child_capacity = before.child_capacity;
+    free(fresh);
+    qk_status rc = links_connect(engine, index, cold, &missing);
+    if (rc != QK_OK) {
+        free(links->parents);
+        *links = before;
+        return rc == QK_ENOTFOUND ? QK_ESTATE : rc;
+    }
+    free(before.parents);
+    return QK_OK;
+}
+
+static void reset_for_retry(qk__engine *engine, uint32_t index)
+{
+    struct job *job = job_at(engine, index);
+    struct extra *extra = job->extra;
+    retire(engine, extra->result);
+    retire(engine, extra->error);
+    retire(engine, extra->log_tail);
+    retire(engine, extra->progress_message);
+    extra->result = extra->error = extra->log_tail = extra->progress_message = NULL;
+    extra->execute_after_us = extra->claimed_us = extra->finished_us = extra->cause_us = 0;
+    extra->cause = (qk_id){ { 0 } };
+    extra->worker = NIL;
+    extra->has_exit_code = false;
+    extra->progress = -1;
+    job->attempts = 0;
+    job->lost = 0;
+    job->seq = ++engine->seq;
+}
+
+static void forget_end(qk__engine *engine, uint32_t index)
+{
+    for (size_t i = engine->ended.count; i-- > 0;) {
+        if (engine->ended.items[i] == index) {
+            engine->ended.items[i] = engine->ended.items[--engine->ended.count];
+            engine->notified = engine->ended.count;
+            return;
+        }
+    }
+}
+
+static qk__attempt_outcome outcome_of(const struct job *job)
+{
+    switch (job->status) {
+    case QK_JOB_DONE:
+        return QK__ATTEMPT_DONE;
+    case QK_JOB_CANCELLED:
+        return QK__ATTEMPT_CANCELLED;
+    default:
+        return job->lost >= 1 && job->attempts == 0 ? QK__ATTEMPT_LOST : QK__ATTEMPT_FAILED;
+    }
+}
+
+static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
+{
+    struct job *job = job_at(engine, index);
+    struct extra *extra = job->extra;
+    qk__now end = { extra->finished_us, now.mono_us };
+    qk_outcome report = { .error = extra->error,
+                          .log_tail = extra->log_tail,
+                          .has_exit_code = extra->has_exit_code,
+                          .exit_code = extra->exit_code };
+    if (links_readiness(engine, job) == QK__READY_NEVER) {
+        return QK_ESTATE;
+    }
+    if (!lane_prepare(engine, job) || !retire_reserve(engine, 4) ||
+        !VEC_RESERVE(engine->reopened, 1) ||
+        (extra->unique_key != NULL && unique_find(engine, extra->unique_key) != NIL) ||
+        (extra->claimed_us != 0 && extra->worker != NIL &&
+         !attempt_row(engine, index, outcome_of(job), end, &report))) {
+        return extra->unique_key != NULL ? QK_ESTATE : QK_ENOMEM;
+    }
+    if (extra->unique_key != NULL && !unique_insert(engine, index)) {
+        return QK_ENOMEM;
+    }
+    forget_end(engine, index);
+    reset_for_retry(engine, index);
+    job->flags |= JF_REOPENED | JF_UNSETTLED_REOPEN;
+    engine->reopened.items[engine->reopened.count++] = job->id;
+    engine->linked += has_parents(job);
+    set_status(engine, index, QK_JOB_PENDING);
+    links_retell(engine, index);
+    place(engine, index, now);
+    return QK_OK;
+}
+
+qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__row *ended,
+                           const qk_id *parents, size_t parent_count, const qk__cold_set *cold)
+{
+    uint32_t index = job_find(engine, id);
+    bool loaded = false;
+    qk_status rc = QK_OK;
+    qk__engine_tick(engine, now);
+    if (index == NIL && ended == NULL) {
+        return QK_ENOTFOUND;
+    }
+    if (index == NIL) {
+        if (ended->status == QK_JOB_DONE) {
+            return QK_ESTATE;
+        }
+        rc = load_job(engine, ended, &index);
+        if (rc != QK_OK) {
+            return rc;
+        }
+        loaded = true;
+        rc = connect_parents(engine, index, parents, parent_count, cold);
+        job_at(engine, index)->flags |= parent_count > 0 ? JF_EDGES_DUE : 0;
+    } else if (!qk_job_status_is_terminal(job_at(engine, index)->status) ||
+               job_at(engine, index)->status == QK_JOB_DONE) {
+        return QK_ESTATE;
+    } else {
+        rc = relink(engine, index, cold);
+    }
+    if (rc == QK_OK) {
+        rc = reopen(engine, index, now);
+    }
+    if (rc != QK_OK && loaded) {
+        queue_of(engine, job_at(engine, index))->counts[job_at(engine, index)->status]--;
+        job_release(engine, index);
+    }
+    return rc;
+}
+
+qk_status qk__engine_pause(qk__engine *engine, const char *name, bool paused)
+{
+    uint32_t index = queue_make(engine, name, strlen(name));
+    if (index == NIL) {
+        return QK_ENOMEM;
+    }
+    struct queue *queue = engine->queues.items[index];
+    if (queue->paused != paused) {
+        queue->paused = paused;
+        queue->settings_due = true;
+        engine->changes++;
+    }
+    return QK_OK;
+}
+
+static struct worker *worker_find(qk__engine *engine, uint32_t id)
+{
+    for (size_t i = 0; i < engine->workers.count; i++) {
+        if (engine->workers.items[i].id == id) {
+            return &engine->workers.items[i];
+        }
+    }
+    return NULL;
+}
+
+static char *worker_ext(const qk__worker_info *worker)
+{
+    qk__buffer text;
+    qk__buffer_init(&text, 1u << 20);
+    qk__buffer_text(&text, "{\"host\":");
+    qk__buffer_json_string(&text, worker->host, strlen(worker->host));
+    qk__buffer_printf(&text, ",\"pid\":%d,\"slots\":%d,\"running\":%d,\"queues\":%s}", worker->pid,
+                      worker->slots, worker->running, worker->queues);
+    char *ext = qk__buffer_take(&text);
+    qk__buffer_dispose(&text);
+    return ext;
+}
+
+qk_status qk__engine_worker(qk__engine *engine, qk__now now, const qk__worker_info *info,
+                            bool gone)
+{
+    uint32_t id = symbol_make(engine, info->id, strlen(info->id));
+    char *ext = worker_ext(info);
+    if (id == NIL || ext == NULL || !VEC_RESERVE(engine->workers, 1) ||
+        !retire_reserve(engine, 1)) {
+        free(ext);
+        return QK_ENOMEM;
+    }
+    struct worker *worker = worker_find(engine, id);
+    if (worker == NULL) {
+        worker = &engine->workers.items[engine->workers.count++];
+        *worker = (struct worker){ .id = id, .started_us = now.wall_us };
+    }
+    retire(engine, worker->ext);
+    worker->ext = ext;
+    worker->beat_us = now.wall_us;
+    worker->gone = gone;
+    worker->due = true;
+    return QK_OK;
+}

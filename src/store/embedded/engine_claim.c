@@ -1,0 +1,370 @@
+/*
+ * Claims and what becomes of them: ack, fail, nack, heartbeats, lost leases, time.
+ */
+#include "store/embedded/engine_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_LEASE_US 300000000
+
+static void fill_grant(const qk__engine *engine, const struct job *job, bool strict,
+                       qk__grant *grant)
+{
+    const struct policy *policy = policy_of(engine, job);
+    grant->id = job->id;
+    grant->attempt = job->attempt;
+    grant->attempts = job->attempts;
+    grant->max_attempts = policy->max_attempts;
+    grant->kind = engine->symbols.text[policy->kind];
+    grant->queue = engine->symbols.text[engine->queues.items[policy->queue]->name];
+    grant->name = job->extra->name;
+    grant->payload = job->payload;
+    grant->payload_length = job->payload_length;
+    grant->timeout_us = policy->timeout_us;
+    grant->claimed_us = job->extra->claimed_us;
+    grant->strict = strict || (job->flags & (JF_STRICT | JF_RECOVERED)) != 0 ||
+                    policy->max_attempts == 1;
+    grant->gate = 0;
+    if (grant->strict) {
+        grant->gate = engine->batch;
+    } else if ((job->flags & JF_NEW) != 0) {
+        grant->gate = engine->batch - (uint32_t)((uint32_t)engine->batch - job->born);
+    }
+}
+
+static int64_t lease_length(const struct policy *policy, int64_t asked_us)
+{
+    if (asked_us > 0) {
+        return asked_us;
+    }
+    return policy->timeout_us == INT64_MAX ? DEFAULT_LEASE_US : policy->timeout_us;
+}
+
+static int64_t deadline(qk__now now, int64_t lease_us)
+{
+    return lease_us > INT64_MAX - now.mono_us ? INT64_MAX : now.mono_us + lease_us;
+}
+
+static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t worker,
+                      int64_t lease_us)
+{
+    struct job *job = job_at(engine, index);
+    struct extra *extra = job_extra(engine, job);
+    if (extra == NULL || !lease_reserve(engine)) {
+        return false;
+    }
+    lane_remove(engine, index);
+    job->attempt++;
+    job->attempts++;
+    extra->worker = worker;
+    extra->claimed_us = now.wall_us;
+    extra->lease_us = extra->first_lease_us = lease_length(policy_of(engine, job), lease_us);
+    extra->deadline_us = deadline(now, extra->lease_us);
+    extra->progress = -1;
+    set_status(engine, index, QK_JOB_CLAIMED);
+    lease_push(engine, index);
+    engine->counters.claimed++;
+    return true;
+}
+
+#define KINDS_ON_STACK 64
+
+static size_t find_kinds(const qk__engine *engine, const qk__claim_request *request,
+                         uint32_t *kinds)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < request->kind_count && count < KINDS_ON_STACK; i++) {
+        uint32_t symbol = symbol_find(engine, request->kinds[i], strlen(request->kinds[i]));
+        if (symbol != NIL) {
+            kinds[count++] = symbol;
+        }
+    }
+    return count;
+}
+
+size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request *request,
+                        qk__grant *grants)
+{
+    uint32_t kinds[KINDS_ON_STACK];
+    size_t count = 0;
+    qk__engine_tick(engine, now);
+    size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
+    uint32_t worker = symbol_make(engine, request->worker_id, strlen(request->worker_id));
+    for (size_t i = 0; worker != NIL && i < request->queue_count; i++) {
+        const struct queue *queue = queue_find(engine, request->queues[i]);
+        while (queue != NULL && !queue->paused && count < request->max) {
+            uint32_t index =
+                lane_best(engine, queue, request->kinds == NULL ? NULL : kinds, kind_count);
+            if (index == NIL || !claim_one(engine, now, index, worker, request->lease_us)) {
+                break;
+            }
+            fill_grant(engine, job_at(engine, index), engine->config.strict || request->strict,
+                       &grants[count++]);
+        }
+    }
+    return count;
+}
+
+bool qk__engine_regrant(const qk__engine *engine, qk__grant *grant)
+{
+    uint32_t index = job_find(engine, grant->id);
+    if (index == NIL || job_at(engine, index)->status != QK_JOB_CLAIMED ||
+        job_at(engine, index)->attempt != grant->attempt) {
+        return false;
+    }
+    uint64_t gate = grant->gate;
+    fill_grant(engine, job_at(engine, index), grant->strict, grant);
+    grant->gate = gate;
+    return true;
+}
+
+static bool holds(const qk__engine *engine, const struct job *job, const qk_lease *lease)
+{
+    return job->status == QK_JOB_CLAIMED && job->attempt == lease->attempt &&
+           strcmp(engine->symbols.text[job->extra->worker], lease->worker_id) == 0;
+}
+
+/* The same report again gets the first answer. */
+static bool is_repeat(const qk__engine *engine, const struct job *job, const qk_outcome *outcome)
+{
+    const struct extra *extra = job->extra;
+    return extra != NULL && extra->closed_worker != NIL &&
+           extra->closed_attempt == outcome->lease.attempt &&
+           extra->closed_verdict == outcome->verdict &&
+           strcmp(engine->symbols.text[extra->closed_worker], outcome->lease.worker_id) == 0;
+}
+
+/* Copies what the report says; the old text may still be in flight, so it is retired. */
+static bool take_report(qk__engine *engine, struct extra *extra, const qk_outcome *outcome)
+{
+    char *result = copy_text(outcome->result);
+    char *error = copy_text(outcome->error);
+    char *log = copy_text(outcome->log_tail);
+    if ((result == NULL) != (outcome->result == NULL) ||
+        (error == NULL) != (outcome->error == NULL) ||
+        (log == NULL) != (outcome->log_tail == NULL) || !retire_reserve(engine, 3)) {
+        free(result);
+        free(error);
+        free(log);
+        return false;
+    }
+    retire(engine, extra->result);
+    retire(engine, extra->error);
+    retire(engine, extra->log_tail);
+    extra->result = result;
+    extra->error = error;
+    extra->log_tail = log;
+    extra->has_exit_code = outcome->has_exit_code;
+    extra->exit_code = outcome->has_exit_code ? outcome->exit_code : 0;
+    return true;
+}
+
+static void give_back(qk__engine *engine, uint32_t index, qk__now now, int64_t delay_us)
+{
+    struct job *job = job_at(engine, index);
+    struct extra *extra = job->extra;
+    extra->claimed_us = 0;
+    extra->worker = NIL;
+    if (delay_us > 0) {
+        extra->execute_after_us =
+            delay_us > INT64_MAX - now.wall_us ? INT64_MAX : now.wall_us + delay_us;
+        set_status(engine, index, QK_JOB_DELAYED);
+    } else {
+        set_status(engine, index, QK_JOB_PENDING);
+    }
+    place(engine, index, now);
+}
+
+static qk_status report_failure(qk__engine *engine, uint32_t index, qk__now now,
+                                const qk_outcome *outcome)
+{
+    struct job *job = job_at(engine, index);
+    const struct policy *policy = policy_of(engine, job);
+    bool last = outcome->permanent || job->attempts >= policy->max_attempts;
+    if (!last && !attempt_row(engine, index, QK__ATTEMPT_FAILED, now, outcome)) {
+        return QK_ENOMEM;
+    }
+    if (!take_report(engine, job->extra, outcome)) {
+        if (!last) {
+            free(engine->loose.items[--engine->loose.count].memory);
+        }
+        return QK_ENOMEM;
+    }
+    lease_remove(engine, index);
+    if (last) {
+        end_job(engine, index, QK_JOB_FAILED, now);
+        return QK_OK;
+    }
+    engine->counters.retried++;
+    give_back(engine, index, now,
+              qk__rule_backoff_us(policy->backoff_base_us, policy->backoff_factor,
+                                  policy->backoff_cap_us, job->attempts, next_random(engine)));
+    return QK_OK;
+}
+
+static qk_status report_nack(qk__engine *engine, uint32_t index, qk__now now,
+                             const qk_outcome *outcome)
+{
+    struct job *job = job_at(engine, index);
+    if (outcome->no_requeue) {
+        qk_outcome refused = *outcome;
+        if (refused.error == NULL) {
+            refused.error = "given back and not to be run again";
+        }
+        if (!take_report(engine, job->extra, &refused)) {
+            return QK_ENOMEM;
+        }
+        lease_remove(engine, index);
+        job->attempts--;
+        end_job(engine, index, QK_JOB_FAILED, now);
+        return QK_OK;
+    }
+    if (!attempt_row(engine, index, QK__ATTEMPT_NACKED, now, outcome)) {
+        return QK_ENOMEM;
+    }
+    lease_remove(engine, index);
+    job->attempts--;
+    give_back(engine, index, now, outcome->delay.us);
+    return QK_OK;
+}
+
+static qk_status report(qk__engine *engine, uint32_t index, qk__now now,
+                        const qk_outcome *outcome)
+{
+    struct extra *extra = job_at(engine, index)->extra;
+    uint32_t worker = extra->worker;
+    qk_status rc = QK_OK;
+    if (outcome->verdict == QK_VERDICT_FAIL) {
+        rc = report_failure(engine, index, now, outcome);
+    } else if (outcome->verdict == QK_VERDICT_NACK) {
+        rc = report_nack(engine, index, now, outcome);
+    } else if (take_report(engine, extra, outcome)) {
+        lease_remove(engine, index);
+        end_job(engine, index, QK_JOB_DONE, now);
+    } else {
+        rc = QK_ENOMEM;
+    }
+    if (rc == QK_OK) {
+        extra->closed_attempt = outcome->lease.attempt;
+        extra->closed_verdict = (uint8_t)outcome->verdict;
+        extra->closed_worker = worker;
+        settle_dependents(engine, now);
+    }
+    return rc;
+}
+
+qk_status qk__engine_complete(qk__engine *engine, qk__now now, const qk_outcome *outcome,
+                              uint64_t *gate)
+{
+    qk__engine_tick(engine, now);
+    uint32_t index = job_find(engine, outcome->lease.job);
+    *gate = 0;
+    if (index == NIL) {
+        return QK_ENOTFOUND;
+    }
+    struct job *job = job_at(engine, index);
+    *gate = (job->flags & JF_DIRTY) != 0 ? engine->batch : engine->batch - 1;
+    if (holds(engine, job, &outcome->lease)) {
+        qk_status rc = report(engine, index, now, outcome);
+        *gate = engine->batch;
+        return rc;
+    }
+    if (is_repeat(engine, job, outcome)) {
+        return QK_OK;
+    }
+    bool held = job->status == QK_JOB_CLAIMED && outcome->lease.attempt == job->attempt;
+    bool earlier = outcome->lease.attempt > 0 && outcome->lease.attempt <= job->attempt && !held;
+    return earlier ? QK_ENOTFOUND : QK_ELEASE;
+}
+
+qk_status qk__engine_extend(qk__engine *engine, qk__now now, const qk_lease *lease,
+                            int64_t extend_us)
+{
+    qk__engine_tick(engine, now);
+    uint32_t index = job_find(engine, lease->job);
+    if (index == NIL || !holds(engine, job_at(engine, index), lease)) {
+        return QK_ELEASE;
+    }
+    struct extra *extra = job_at(engine, index)->extra;
+    if (!lease_reserve(engine)) {
+        return QK_ENOMEM;
+    }
+    lease_remove(engine, index);
+    extra->lease_us = extend_us > 0 ? extend_us : extra->first_lease_us;
+    extra->deadline_us = deadline(now, extra->lease_us);
+    lease_push(engine, index);
+    return QK_OK;
+}
+
+qk_status qk__engine_progress(qk__engine *engine, const qk_lease *lease, double fraction,
+                              const char *message)
+{
+    uint32_t index = job_find(engine, lease->job);
+    if (index == NIL || !holds(engine, job_at(engine, index), lease)) {
+        return QK_ELEASE;
+    }
+    struct extra *extra = job_at(engine, index)->extra;
+    char *copy = copy_text(message);
+    if ((copy == NULL) != (message == NULL) || !retire_reserve(engine, 1)) {
+        free(copy);
+        return QK_ENOMEM;
+    }
+    retire(engine, extra->progress_message);
+    extra->progress_message = copy;
+    extra->progress = fraction;
+    return QK_OK;
+}
+
+static void tick_delayed(qk__engine *engine, qk__now now)
+{
+    while (engine->delayed.count > 0) {
+        uint32_t index = engine->delayed.items[0];
+        struct job *job = job_at(engine, index);
+        if (job->extra->execute_after_us > now.wall_us) {
+            return;
+        }
+        delay_remove(engine, index);
+        job->seq = ++engine->seq;
+        set_status(engine, index, QK_JOB_PENDING);
+        place(engine, index, now);
+    }
+}
+
+static void tick_leases(qk__engine *engine, qk__now now)
+{
+    for (size_t i = 0; i < engine->leases.count; i++) {
+        for (uint32_t index; (index = engine->leases.items[i].head) != NIL;) {
+            if (job_at(engine, index)->extra->deadline_us > now.mono_us ||
+                !attempt_due_row(engine, index, now)) {
+                break;
+            }
+            lose_claim(engine, index, now);
+        }
+    }
+}
+
+void qk__engine_tick(qk__engine *engine, qk__now now)
+{
+    tick_leases(engine, now);
+    if (engine->delayed.count > 0) {
+        tick_delayed(engine, now);
+        settle_dependents(engine, now);
+    }
+}
+
+int64_t qk__engine_next_tick(const qk__engine *engine, qk__now now)
+{
+    int64_t wait = INT64_MAX;
+    if (engine->delayed.count > 0) {
+        wait = job_at(engine, engine->delayed.items[0])->extra->execute_after_us - now.wall_us;
+    }
+    for (size_t i = 0; i < engine->leases.count; i++) {
+        uint32_t head = engine->leases.items[i].head;
+        int64_t left = head == NIL || job_at(engine, head)->extra->deadline_us == INT64_MAX
+                           ? INT64_MAX
+                           : job_at(engine, head)->extra->deadline_us - now.mono_us;
+        wait = left < wait ? left : wait;
+    }
+    return wait < 0 ? 0 : wait;
+}

@@ -1,0 +1,263 @@
+/*
+ * The engine's own structures; included by engine*.c only.
+ *
+ * Jobs live in a slab and are named by their index. A plain waiting job is a 88-byte slab entry and
+ * its payload; everything rarer hangs off `extra`. Vectors that hold each job at most once are
+ * grown together with the slab, so that pushing to them cannot fail in the middle of a transition.
+ */
+#ifndef QK_STORE_EMBEDDED_ENGINE_INTERNAL_H
+#define QK_STORE_EMBEDDED_ENGINE_INTERNAL_H
+
+#include "queue/rules.h"
+#include "store/embedded/engine.h"
+
+#define NIL UINT32_MAX
+#define CHUNK_BITS 12
+#define CHUNK_JOBS (1u << CHUNK_BITS)
+#define PRIORITIES (QK_PRIORITY_MAX + 1)
+
+enum job_flag {
+    JF_DIRTY = 1 << 0, /* in engine.dirty */
+    JF_NEW = 1 << 1, /* its enqueue is not durable */
+    JF_STRICT = 1 << 2, /* by option */
+    JF_RECOVERED = 1 << 3, /* met an unclean stop: strict from then on */
+    JF_IN_LANE = 1 << 4,
+    JF_IN_HEAP = 1 << 5, /* in its lane's heap of returned jobs, or in the delay heap */
+    JF_REOPENED = 1 << 6, /* its next image is a REOPEN */
+    JF_UNSETTLED_REOPEN = 1 << 7, /* the REOPEN is not durable */
+    JF_EPOCH = 1 << 8, /* which journal has its last image */
+    JF_LARGE = 1 << 9, /* the payload has a PAYLOAD row */
+    JF_PAYLOAD_DUE = 1 << 10, /* that row is not written yet */
+    JF_EDGES_DUE = 1 << 11,
+    JF_HELD = 1 << 12, /* its claim survives qk__engine_recover */
+};
+
+struct job {
+    qk_id id;
+    uint64_t seq;
+    int64_t created_us;
+    char *payload; /* NULL: not resident */
+    struct extra *extra;
+    uint32_t payload_length;
+    uint32_t prev, next; /* list links; in a heap prev is the position */
+    uint32_t policy;
+    uint32_t born; /* low bits of the batch that makes it durable, while JF_NEW */
+    int32_t attempt;
+    int32_t attempts;
+    uint16_t flags;
+    uint8_t status, priority;
+    uint16_t lost;
+    bool used;
+};
+
+/* What a job shares with others like it; interned and counted. */
+struct policy {
+    uint32_t kind; /* symbol */
+    uint32_t queue; /* index into engine.queues */
+    int32_t max_attempts, max_lost;
+    int64_t timeout_us, backoff_base_us, backoff_cap_us;
+    double backoff_factor;
+    uint8_t mode;
+    bool continue_on_failure;
+    uint32_t references, next; /* next: hash chain, or free list */
+};
+
+enum link_state { LINK_WAITING, LINK_DONE, LINK_CONDITIONAL, LINK_FAILED };
+
+struct link {
+    qk_id parent;
+    qk_id cause; /* LINK_FAILED: who failed first */
+    int64_t cause_us;
+    uint8_t state;
+};
+
+struct links {
+    struct link *parents; /* sorted by id */
+    uint32_t parent_count;
+    qk__parents counts;
+    qk_id *children;
+    uint32_t child_count, child_capacity;
+};
+
+struct extra {
+    int64_t execute_after_us, claimed_us, finished_us;
+    int64_t lease_us, first_lease_us, deadline_us; /* monotonic */
+    int64_t cause_us;
+    qk_id cause; /* of a skip; none: a condition */
+    char *unique_key, *name, *tags, *error, *result, *log_tail, *progress_message;
+    struct links *links;
+    double progress; /* negative: none */
+    uint32_t worker; /* symbol of the claim's worker; NIL */
+    uint32_t closed_worker; /* whose report ended attempt closed_attempt; NIL */
+    int32_t closed_attempt;
+    uint8_t closed_verdict;
+    bool has_exit_code;
+    int32_t exit_code;
+    uint32_t unique_next; /* hash chain of unique keys: job index */
+    struct extra *free_next;
+};
+
+struct lane {
+    uint32_t kind;
+    uint32_t head[PRIORITIES], tail[PRIORITIES];
+    uint64_t bitmap[2]; /* which lists are not empty */
+    uint32_t *returned; /* heap: jobs that came back before the tail of their list */
+    uint32_t returned_count, returned_capacity;
+};
+
+struct queue {
+    uint32_t name; /* symbol */
+    bool paused, warned, settings_due, settings_epoch;
+    uint64_t counts[QK_JOB_STATUS_COUNT];
+    uint64_t adding; /* of the enqueue under way */
+    struct lane **lanes;
+    uint32_t lane_count;
+};
+
+struct lease_list {
+    int64_t lease_us;
+    uint32_t head, tail;
+};
+
+struct worker {
+    uint32_t id; /* symbol */
+    char *ext;
+    int64_t started_us, beat_us;
+    bool gone, due;
+};
+
+/* A row that is not a job's image, with the memory of its text. */
+struct loose_row {
+    qk__row row;
+    void *memory;
+};
+
+#define VEC(type)                                                                                  \
+    struct {                                                                                       \
+        type *items;                                                                               \
+        size_t count, capacity;                                                                    \
+    }
+
+struct qk__engine {
+    qk__engine_config config;
+    struct job **chunks;
+    uint32_t chunk_count, free_head, used;
+    uint32_t *map; /* open addressing: job indexes by id */
+    uint32_t map_mask;
+    struct {
+        char **text;
+        uint32_t count, capacity;
+        uint32_t *map, map_mask;
+    } symbols;
+    VEC(struct policy) policies;
+    uint32_t policy_free, *policy_map, policy_mask;
+    VEC(struct queue *) queues;
+    VEC(struct lease_list) leases;
+    VEC(struct worker) workers;
+    VEC(uint32_t) delayed; /* heap by execute_after */
+    VEC(uint32_t) dirty, fresh, ended; /* since the last cut */
+    VEC(void *) retired;
+    VEC(struct loose_row) loose;
+    VEC(qk_id) reopened;
+    uint32_t *unique_map, unique_mask, unique_count;
+    struct extra *extra_free;
+    size_t notified; /* ended jobs whose dependents have been told */
+    size_t linked; /* jobs with parents that are not terminal */
+    size_t payload_resident; /* bytes of large payloads in memory */
+    uint64_t batch, seq, random, changes;
+    bool epoch; /* which journal is written now */
+    bool carrying, close_due;
+    uint32_t carry_cursor, warned_queue;
+    qk_counters counters;
+};
+
+/* engine_slab.c */
+static inline struct job *job_at(const qk__engine *engine, uint32_t index)
+{
+    return &engine->chunks[index >> CHUNK_BITS][index & (CHUNK_JOBS - 1)];
+}
+static inline struct policy *policy_of(const qk__engine *engine, const struct job *job)
+{
+    return &engine->policies.items[job->policy];
+}
+static inline struct queue *queue_of(const qk__engine *engine, const struct job *job)
+{
+    return engine->queues.items[policy_of(engine, job)->queue];
+}
+bool vec_reserve(void **items, size_t *capacity, size_t needed, size_t item_size);
+#define VEC_RESERVE(vec, more)                                                                     \
+    vec_reserve((void **)&(vec).items, &(vec).capacity, (vec).count + (more), sizeof *(vec).items)
+uint32_t job_new(qk__engine *engine, qk_id id); /* NIL: out of memory. Enters the id map */
+void job_release(qk__engine *engine, uint32_t index); /* leaves the id map, frees at once */
+uint32_t job_find(const qk__engine *engine, qk_id id); /* NIL: not in memory */
+struct extra *job_extra(qk__engine *engine, struct job *job); /* makes it; NULL: out of memory */
+void retire(qk__engine *engine, void *text); /* frees after the next cut; room was reserved */
+bool retire_reserve(qk__engine *engine, size_t more);
+
+/* engine_names.c */
+uint32_t symbol_make(qk__engine *engine, const char *text, size_t length);
+uint32_t symbol_find(const qk__engine *engine, const char *text, size_t length);
+uint32_t queue_make(qk__engine *engine, const char *name, size_t length);
+struct queue *queue_find(const qk__engine *engine, const char *name);
+uint32_t policy_make(qk__engine *engine, const struct policy *wanted); /* takes a reference */
+void policy_release(qk__engine *engine, uint32_t index);
+void names_free(qk__engine *engine);
+uint32_t unique_find(const qk__engine *engine, const char *key);
+bool unique_insert(qk__engine *engine, uint32_t index);
+void unique_remove(qk__engine *engine, uint32_t index);
+uint64_t hash_bytes(const void *data, size_t length);
+
+/* engine_ready.c */
+bool lane_prepare(qk__engine *engine, const struct job *job); /* before the first lane_push */
+void lane_push(qk__engine *engine, uint32_t index);
+void lane_remove(qk__engine *engine, uint32_t index);
+uint32_t lane_best(const qk__engine *engine, const struct queue *queue, const uint32_t *kinds,
+                   size_t kind_count); /* kinds NULL: all */
+void delay_push(qk__engine *engine, uint32_t index);
+void delay_remove(qk__engine *engine, uint32_t index);
+bool lease_reserve(qk__engine *engine);
+void lease_push(qk__engine *engine, uint32_t index);
+void lease_remove(qk__engine *engine, uint32_t index);
+
+/* engine_moves.c: transitions. None can fail: what they need was reserved. */
+void mark_dirty(qk__engine *engine, uint32_t index);
+void set_status(qk__engine *engine, uint32_t index, qk_job_status status);
+/* Puts a pending or delayed job where it belongs, or skips it; settle_dependents must follow. */
+void place(qk__engine *engine, uint32_t index, qk__now now);
+void end_job(qk__engine *engine, uint32_t index, qk_job_status status, qk__now now);
+void leave_place(qk__engine *engine, uint32_t index); /* lane, heap or lease list */
+bool attempt_row(qk__engine *engine, uint32_t index, qk__attempt_outcome outcome, qk__now now,
+                 const qk_outcome *report); /* false: out of memory */
+void settle_dependents(qk__engine *engine, qk__now now); /* tells children of what ended */
+/* The row of the attempt that is about to be lost, if the job goes on; false: out of memory. */
+bool attempt_due_row(qk__engine *engine, uint32_t index, qk__now now);
+void lose_claim(qk__engine *engine, uint32_t index, qk__now now);
+char *copy_text(const char *text); /* NULL for NULL, or when out of memory */
+uint64_t next_random(qk__engine *engine);
+
+/* engine_links.c */
+struct links *links_make(qk__engine *engine, const qk_id *parents, size_t count);
+void links_free(struct links *links);
+/* QK_EMPTY: a parent is missing from `cold`; QK_ENOTFOUND. */
+qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *cold,
+                        qk_id *missing);
+bool links_tell(struct links *links, qk_id parent, const struct link *news);
+void links_retell(qk__engine *engine, uint32_t index); /* this parent was reopened */
+bool has_parents(const struct job *job);
+void link_news(const qk__engine *engine, const struct job *parent, struct link *out);
+qk__readiness links_readiness(const qk__engine *engine, const struct job *job);
+const struct link *links_first_failure(const struct links *links);
+const qk__cold_job *cold_find(const qk__cold_set *cold, qk_id id);
+
+/* engine_image.c */
+qk_status image_row(const qk__engine *engine, const struct job *job, qk__row *row,
+                    qk__buffer *ext); /* row->ext.data is an offset into ext, plus one */
+
+/* engine_load.c */
+qk_status load_job(qk__engine *engine, const qk__row *row, uint32_t *out);
+
+/* engine.c */
+void queue_row(const qk__engine *engine, const struct queue *queue, qk__row *row);
+void worker_row(const qk__engine *engine, const struct worker *worker, qk__row *row);
+
+#endif

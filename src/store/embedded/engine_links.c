@@ -1,0 +1,219 @@
+/*
+ * Dependencies: what a job knows of its parents, and whom it has to tell when it ends.
+ *
+ * A child keeps one link per parent, sorted by id; a parent keeps its children's ids. Children are
+ * named by id, not by index, so that a freed child is simply not found.
+ */
+#include "store/embedded/engine_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(qk_id));
+}
+
+static bool id_equal(qk_id a, qk_id b)
+{
+    return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
+}
+
+struct links *links_make(qk__engine *engine, const qk_id *parents, size_t count)
+{
+    (void)engine;
+    struct links *links = calloc(1, sizeof *links);
+    if (links == NULL || count == 0) {
+        return links;
+    }
+    qk_id *sorted = malloc(count * sizeof *sorted);
+    links->parents = calloc(count, sizeof *links->parents);
+    if (sorted == NULL || links->parents == NULL || count > UINT32_MAX) {
+        free(sorted);
+        links_free(links);
+        return NULL;
+    }
+    memcpy(sorted, parents, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || !id_equal(sorted[i], sorted[i - 1])) {
+            links->parents[links->parent_count++].parent = sorted[i];
+        }
+    }
+    links->counts.total = links->parent_count;
+    free(sorted);
+    return links;
+}
+
+void links_free(struct links *links)
+{
+    if (links != NULL) {
+        free(links->parents);
+        free(links->children);
+        free(links);
+    }
+}
+
+const qk__cold_job *cold_find(const qk__cold_set *cold, qk_id id)
+{
+    if (cold == NULL || cold->count == 0) {
+        return NULL;
+    }
+    return bsearch(&id, cold->jobs, cold->count, sizeof *cold->jobs, compare_ids);
+}
+
+static struct link *link_find(struct links *links, qk_id parent)
+{
+    if (links->parent_count == 0) {
+        return NULL;
+    }
+    return bsearch(&parent, links->parents, links->parent_count, sizeof *links->parents,
+                   compare_ids);
+}
+
+bool links_tell(struct links *links, qk_id parent, const struct link *news)
+{
+    struct link *link = link_find(links, parent);
+    if (link == NULL || link->state != LINK_WAITING) {
+        return false;
+    }
+    link->state = news->state;
+    link->cause = news->cause;
+    link->cause_us = news->cause_us;
+    links->counts.done += news->state == LINK_DONE;
+    links->counts.conditional += news->state == LINK_CONDITIONAL;
+    links->counts.failed += news->state == LINK_FAILED;
+    return true;
+}
+
+static void link_from(struct link *out, uint8_t status, bool continues, qk_id self,
+                      int64_t finished_us, qk_id cause, int64_t cause_us)
+{
+    memset(out, 0, sizeof *out);
+    out->parent = self;
+    if (status == QK_JOB_DONE || (status == QK_JOB_FAILED && continues)) {
+        out->state = LINK_DONE;
+    } else if (status == QK_JOB_SKIPPED && qk_id_is_none(cause)) {
+        out->state = LINK_CONDITIONAL;
+    } else {
+        bool skipped = status == QK_JOB_SKIPPED;
+        out->state = LINK_FAILED;
+        out->cause = skipped ? cause : self;
+        out->cause_us = skipped ? cause_us : finished_us;
+    }
+}
+
+void link_news(const qk__engine *engine, const struct job *parent, struct link *out)
+{
+    link_from(out, parent->status, policy_of(engine, parent)->continue_on_failure, parent->id,
+              parent->extra->finished_us, parent->extra->cause, parent->extra->cause_us);
+}
+
+static bool child_add(qk__engine *engine, struct job *parent, qk_id child)
+{
+    struct extra *extra = job_extra(engine, parent);
+    if (extra == NULL ||
+        (extra->links == NULL && (extra->links = links_make(engine, NULL, 0)) == NULL)) {
+        return false;
+    }
+    struct links *links = extra->links;
+    size_t capacity = links->child_capacity;
+    if (!vec_reserve((void **)&links->children, &capacity, links->child_count + 1u,
+                     sizeof *links->children)) {
+        return false;
+    }
+    links->child_capacity = (uint32_t)capacity;
+    links->children[links->child_count++] = child;
+    return true;
+}
+
+qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *cold,
+                        qk_id *missing)
+{
+    struct job *job = job_at(engine, index);
+    struct links *links = job->extra->links;
+    for (uint32_t i = 0; i < links->parent_count; i++) {
+        qk_id id = links->parents[i].parent;
+        uint32_t parent = job_find(engine, id);
+        struct link news;
+        if (parent == index) {
+            *missing = id;
+            return QK_EINVAL;
+        }
+        if (parent != NIL && !qk_job_status_is_terminal(job_at(engine, parent)->status)) {
+            if (!child_add(engine, job_at(engine, parent), job->id)) {
+                return QK_ENOMEM;
+            }
+            continue;
+        }
+        if (parent != NIL) {
+            link_news(engine, job_at(engine, parent), &news);
+        } else {
+            const qk__cold_job *ended = cold_find(cold, id);
+            if (ended == NULL || !ended->found) {
+                *missing = id;
+                return ended == NULL ? QK_EMPTY : QK_ENOTFOUND;
+            }
+            link_from(&news, ended->status, ended->continue_on_failure, id, ended->cause_us,
+                      ended->cause, ended->cause_us);
+        }
+        links_tell(links, id, &news);
+    }
+    return QK_OK;
+}
+
+bool has_parents(const struct job *job)
+{
+    return job->extra != NULL && job->extra->links != NULL &&
+           job->extra->links->parent_count > 0;
+}
+
+qk__readiness links_readiness(const qk__engine *engine, const struct job *job)
+{
+    if (!has_parents(job)) {
+        return QK__READY_START;
+    }
+    return qk__rule_readiness(policy_of(engine, job)->mode, job->extra->links->counts);
+}
+
+const struct link *links_first_failure(const struct links *links)
+{
+    const struct link *first = NULL;
+    for (uint32_t i = 0; i < links->parent_count; i++) {
+        const struct link *link = &links->parents[i];
+        if (link->state == LINK_FAILED && (first == NULL || link->cause_us < first->cause_us)) {
+            first = link;
+        }
+    }
+    return first;
+}
+
+static void link_reopen(qk__engine *engine, struct job *child, struct job *parent)
+{
+    struct links *links = child->extra->links;
+    struct link *link = link_find(links, parent->id);
+    if (link == NULL || link->state == LINK_WAITING || !child_add(engine, parent, child->id)) {
+        return;
+    }
+    links->counts.done -= link->state == LINK_DONE;
+    links->counts.conditional -= link->state == LINK_CONDITIONAL;
+    links->counts.failed -= link->state == LINK_FAILED;
+    link->state = LINK_WAITING;
+}
+
+/* A person retries a job whose end its children had already counted: they wait for it again. Rare,
+ * so a scan. */
+void links_retell(qk__engine *engine, uint32_t index)
+{
+    for (uint32_t i = 0; engine->linked > 0 && i < engine->chunk_count * CHUNK_JOBS; i++) {
+        struct job *child = job_at(engine, i);
+        if (child->used && i != index && has_parents(child) &&
+            !qk_job_status_is_terminal(child->status)) {
+            link_reopen(engine, child, job_at(engine, index));
+            if ((child->flags & JF_IN_LANE) != 0 &&
+                links_readiness(engine, child) == QK__READY_WAIT) {
+                lane_remove(engine, i);
+            }
+        }
+    }
+}

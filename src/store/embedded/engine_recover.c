@@ -1,0 +1,221 @@
+/*
+ * The end of a replay: dependencies are decided, the dead owner's claims taken back, the lanes
+ * filled. Also what carries claims across a rebuild after a failed commit.
+ */
+#include "store/embedded/engine_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+qk_status qk__engine_loaded_parents(qk__engine *engine, qk_id **out, size_t *count)
+{
+    qk_status rc = qk__engine_pinned(engine, out, count);
+    size_t kept = 0;
+    for (size_t i = 0; rc == QK_OK && i < *count; i++) {
+        if (job_find(engine, (*out)[i]) == NIL) {
+            (*out)[kept++] = (*out)[i];
+        }
+    }
+    *count = kept;
+    return rc;
+}
+
+static qk_status connect(qk__engine *engine, uint32_t index, const qk__cold_set *cold)
+{
+    struct extra *extra = job_at(engine, index)->extra;
+    if (extra == NULL || extra->links == NULL || extra->links->parent_count == 0) {
+        return QK_OK;
+    }
+    struct links *loaded = extra->links;
+    qk_id *parents = malloc(loaded->parent_count * sizeof *parents);
+    if (parents == NULL) {
+        return QK_ENOMEM;
+    }
+    for (uint32_t i = 0; i < loaded->parent_count; i++) {
+        parents[i] = loaded->parents[i].parent;
+    }
+    struct links *links = links_make(engine, parents, loaded->parent_count);
+    free(parents);
+    if (links == NULL) {
+        return QK_ENOMEM;
+    }
+    /* It may be a parent itself, connected earlier: its children move along. */
+    links->children = loaded->children;
+    links->child_count = loaded->child_count;
+    links->child_capacity = loaded->child_capacity;
+    loaded->children = NULL;
+    links_free(loaded);
+    extra->links = links;
+    engine->linked++;
+    qk_id missing;
+    qk_status rc = links_connect(engine, index, cold, &missing);
+    return rc == QK_ENOTFOUND || rc == QK_EMPTY ? QK_OK : rc; /* waits for what is gone */
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+    const struct job *left = *(struct job *const *)a;
+    const struct job *right = *(struct job *const *)b;
+    return left->seq < right->seq ? -1 : left->seq > right->seq;
+}
+
+static qk_status prepare(qk__engine *engine, uint32_t index, bool clean)
+{
+    struct job *job = job_at(engine, index);
+    if (!clean) {
+        job->flags |= JF_RECOVERED;
+    }
+    if (job->extra != NULL && job->extra->unique_key != NULL && !unique_insert(engine, index)) {
+        return QK_ENOMEM;
+    }
+    if (job->status == QK_JOB_CLAIMED && !lease_reserve(engine)) {
+        return QK_ENOMEM;
+    }
+    return lane_prepare(engine, job) ? QK_OK : QK_ENOMEM;
+}
+
+static qk_status take_back(qk__engine *engine, uint32_t index, qk__now now)
+{
+    struct job *job = job_at(engine, index);
+    if ((job->flags & JF_HELD) != 0) {
+        job->flags &= (uint16_t)~JF_HELD;
+        lease_push(engine, index);
+        mark_dirty(engine, index);
+        return QK_OK;
+    }
+    job->extra->lease_us = INT64_MAX;
+    if (job->extra->worker == NIL || !attempt_due_row(engine, index, now)) {
+        return job->extra->worker == NIL ? QK_EDAMAGED : QK_ENOMEM;
+    }
+    lease_push(engine, index);
+    lose_claim(engine, index, now);
+    return QK_OK;
+}
+
+static qk_status place_all(qk__engine *engine, struct job **jobs, size_t count, qk__now now)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t index = job_find(engine, jobs[i]->id);
+        if (jobs[i]->status == QK_JOB_CLAIMED) {
+            qk_status rc = take_back(engine, index, now);
+            if (rc != QK_OK) {
+                return rc;
+            }
+        } else if (jobs[i]->status == QK_JOB_DELAYED ||
+                   (jobs[i]->status == QK_JOB_PENDING && (jobs[i]->flags & JF_IN_LANE) == 0)) {
+            place(engine, index, now);
+        }
+    }
+    settle_dependents(engine, now);
+    return QK_OK;
+}
+
+qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean,
+                             const qk__cold_set *cold)
+{
+    struct job **jobs = malloc((engine->used + 1) * sizeof *jobs);
+    size_t count = 0;
+    qk_status rc = jobs == NULL ? QK_ENOMEM : QK_OK;
+    for (uint32_t i = 0; rc == QK_OK && i < engine->chunk_count * CHUNK_JOBS; i++) {
+        struct job *job = job_at(engine, i);
+        if (job->used) {
+            job->flags |= engine->epoch ? JF_EPOCH : 0;
+            jobs[count++] = job;
+            rc = prepare(engine, i, clean);
+            rc = rc == QK_OK ? connect(engine, i, cold) : rc;
+        }
+    }
+    if (rc == QK_OK) {
+        qsort(jobs, count, sizeof *jobs, by_sequence);
+        rc = place_all(engine, jobs, count, now);
+    }
+    free(jobs);
+    return rc;
+}
+
+void qk__engine_release(qk__engine *engine, qk__now now)
+{
+    for (size_t i = 0; i < engine->leases.count; i++) {
+        for (uint32_t index; (index = engine->leases.items[i].head) != NIL;) {
+            struct job *job = job_at(engine, index);
+            qk_outcome back = { .lease = { job->id, job->attempt,
+                                           engine->symbols.text[job->extra->worker] },
+                                .verdict = QK_VERDICT_NACK };
+            uint64_t gate;
+            if (qk__engine_complete(engine, now, &back, &gate) != QK_OK) {
+                return; /* out of memory: the next owner takes them back */
+            }
+        }
+    }
+    engine->close_due = true;
+}
+
+static bool is_held(const struct job *job)
+{
+    const struct extra *extra = job->extra;
+    if (extra == NULL || (job->status != QK_JOB_CLAIMED && extra->closed_worker == NIL)) {
+        return false;
+    }
+    return job->status == QK_JOB_CLAIMED || extra->closed_attempt == job->attempt;
+}
+
+static void copy_claim(const qk__engine *engine, const struct job *job, qk__held_claim *claim)
+{
+    const struct extra *extra = job->extra;
+    uint32_t worker = job->status == QK_JOB_CLAIMED ? extra->worker : extra->closed_worker;
+    *claim = (qk__held_claim){ .id = job->id,
+                               .attempt = job->attempt,
+                               .claimed_us = extra->claimed_us,
+                               .lease_us = extra->lease_us,
+                               .deadline_us = extra->deadline_us };
+    strncpy(claim->worker, engine->symbols.text[worker], sizeof claim->worker - 1);
+}
+
+qk_status qk__engine_held(const qk__engine *engine, qk__held_claim **out, size_t *count)
+{
+    qk__held_claim *claims = NULL;
+    size_t capacity = 0;
+    *count = 0;
+    for (uint32_t i = 0; i < engine->chunk_count * CHUNK_JOBS; i++) {
+        const struct job *job = job_at(engine, i);
+        if (!job->used || !is_held(job)) {
+            continue;
+        }
+        if (!vec_reserve((void **)&claims, &capacity, *count + 1, sizeof *claims)) {
+            free(claims);
+            return QK_ENOMEM;
+        }
+        copy_claim(engine, job, &claims[(*count)++]);
+    }
+    *out = claims;
+    return QK_OK;
+}
+
+void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
+{
+    uint32_t index = job_find(engine, claim->id);
+    if (index == NIL) {
+        return;
+    }
+    struct job *job = job_at(engine, index);
+    bool same = job->status == QK_JOB_CLAIMED && job->attempt == claim->attempt;
+    bool ahead = job->attempt < claim->attempt; /* the claim was not durable */
+    struct extra *extra = same || ahead ? job_extra(engine, job) : NULL;
+    uint32_t worker = extra == NULL ? NIL : symbol_make(engine, claim->worker, strlen(claim->worker));
+    if (worker == NIL) {
+        return; /* its report will be refused, and the job runs again */
+    }
+    if (ahead) {
+        struct queue *queue = queue_of(engine, job);
+        queue->counts[job->status]--;
+        queue->counts[QK_JOB_CLAIMED]++;
+        job->status = QK_JOB_CLAIMED;
+        job->attempts++;
+        job->attempt = claim->attempt;
+    }
+    extra->worker = worker;
+    extra->claimed_us = claim->claimed_us != 0 ? claim->claimed_us : 1;
+    extra->lease_us = extra->first_lease_us = claim->lease_us;
+    extra->deadline_us = claim->deadline_us;
+    job->flags |= JF_HELD;
+}

@@ -1,0 +1,230 @@
+/*
+ * The DuckDB journal's life: opening, commits, turning from one table to the other.
+ */
+#include "store/embedded/journal_duckdb.h"
+
+#include "store/embedded/database.h"
+#include "util/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The appender flushes by itself beyond this many rows; larger batches need a transaction. */
+#define AUTO_FLUSH_ROWS 100000
+
+static const duckdb_type column_types[JOURNAL_COLUMNS] = {
+    DUCKDB_TYPE_BIGINT,    DUCKDB_TYPE_UTINYINT,  DUCKDB_TYPE_UUID,      DUCKDB_TYPE_BIGINT,
+    DUCKDB_TYPE_UUID,      DUCKDB_TYPE_VARCHAR,   DUCKDB_TYPE_VARCHAR,   DUCKDB_TYPE_VARCHAR,
+    DUCKDB_TYPE_UTINYINT,  DUCKDB_TYPE_VARCHAR,   DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_UTINYINT,
+    DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_TIMESTAMP, DUCKDB_TYPE_VARCHAR,   DUCKDB_TYPE_TIMESTAMP,
+    DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_VARCHAR,   DUCKDB_TYPE_VARCHAR,
+    DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_VARCHAR,   DUCKDB_TYPE_VARCHAR,
+};
+
+static qk_status query_numbers(duckdb_connection connection, const char *sql, int64_t *values,
+                               idx_t count, qk_error *err)
+{
+    duckdb_result result;
+    qk_status rc = QK_OK;
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess) {
+        rc = qk__database_error(err, "cannot read the journal", duckdb_result_error_type(&result),
+                                duckdb_result_error(&result));
+    }
+    for (idx_t i = 0; rc == QK_OK && i < count; i++) {
+        values[i] = duckdb_value_int64(&result, i, 0);
+    }
+    duckdb_destroy_result(&result);
+    return rc;
+}
+
+static qk_status last_batch(qk__journal *base, uint64_t *out, qk_error *err)
+{
+    struct duckdb_journal *journal = (struct duckdb_journal *)base;
+    int64_t batch = 0;
+    qk_status rc = query_numbers(journal->writer,
+                                 "SELECT greatest((SELECT coalesce(max(batch), 0) FROM journal_a), "
+                                 "(SELECT coalesce(max(batch), 0) FROM journal_b), "
+                                 "(SELECT coalesce(max(batch), 0) FROM history))",
+                                 &batch, 1, err);
+    *out = (uint64_t)batch;
+    return rc;
+}
+
+/* Ids of ended jobs that live again: their history rows go in the same commit. */
+static qk_status delete_reopened(struct duckdb_journal *journal, const qk__cut *cut, qk_error *err)
+{
+    qk_status rc = QK_OK;
+    for (size_t i = 0; rc == QK_OK && i < cut->reopened_count; i++) {
+        char id[QK_ID_TEXT_SIZE];
+        char sql[128];
+        snprintf(sql, sizeof sql, "DELETE FROM history WHERE id = '%s'::UUID",
+                 qk_id_format(id, cut->reopened[i]));
+        rc = qk__database_run(journal->writer, sql, err);
+    }
+    return rc;
+}
+
+static qk_status copy_payloads(struct duckdb_journal *journal, const qk__cut *cut, qk_error *err)
+{
+    qk_status rc = QK_OK;
+    for (size_t i = 0; rc == QK_OK && i < cut->carried_count; i++) {
+        char id[QK_ID_TEXT_SIZE];
+        char sql[320];
+        snprintf(sql, sizeof sql,
+                 "INSERT INTO %s (batch, op, id, seq, priority, status, attempts, attempt, payload) "
+                 "SELECT %llu, 3, id, 0, 0, 0, 0, 0, payload FROM %s WHERE op = 3 AND id = "
+                 "'%s'::UUID LIMIT 1",
+                 journal_table(journal->active), (unsigned long long)cut->batch,
+                 journal_table(!journal->active), qk_id_format(id, cut->carried_payloads[i]));
+        rc = qk__database_run(journal->writer, sql, err);
+    }
+    return rc;
+}
+
+static qk_status commit_in_transaction(struct duckdb_journal *journal, const qk__cut *cut,
+                                       qk_error *err)
+{
+    qk_status rc = qk__database_run(journal->writer, "BEGIN TRANSACTION", err);
+    if (rc != QK_OK) {
+        return rc;
+    }
+    rc = delete_reopened(journal, cut, err);
+    rc = rc == QK_OK ? copy_payloads(journal, cut, err) : rc;
+    rc = rc == QK_OK ? journal_append(journal, cut->rows, cut->count, cut->batch, err) : rc;
+    rc = rc == QK_OK ? qk__database_run(journal->writer, "COMMIT", err) : rc;
+    if (rc != QK_OK) {
+        journal_appender_drop(journal);
+        (void)qk__database_run(journal->writer, "ROLLBACK", NULL);
+    }
+    return rc;
+}
+
+static qk_status commit(qk__journal *base, const qk__cut *cut, qk_error *err)
+{
+    struct duckdb_journal *journal = (struct duckdb_journal *)base;
+    bool plain = cut->reopened_count == 0 && cut->carried_count == 0 &&
+                 cut->count <= AUTO_FLUSH_ROWS;
+    qk_status rc = QK_OK;
+    if (cut->reopened_count > 0) {
+        pthread_mutex_lock(&journal->settling);
+    }
+    pthread_mutex_lock(journal->gate);
+    if (plain) {
+        rc = journal_append(journal, cut->rows, cut->count, cut->batch, err);
+    } else {
+        rc = commit_in_transaction(journal, cut, err);
+    }
+    pthread_mutex_unlock(journal->gate);
+    if (cut->reopened_count > 0) {
+        pthread_mutex_unlock(&journal->settling);
+    }
+    if (rc != QK_OK) {
+        journal_appender_drop(journal);
+        return rc;
+    }
+    journal->rows[journal->active] += cut->count + cut->carried_count;
+    journal->commits[journal->active]++;
+    return QK_OK;
+}
+
+static bool unsettled(const qk__journal *base)
+{
+    const struct duckdb_journal *journal = (const struct duckdb_journal *)base;
+    return journal->rows[!journal->active] > 0;
+}
+
+static void size(const qk__journal *base, uint64_t *rows, uint64_t *commits, uint64_t *bytes)
+{
+    const struct duckdb_journal *journal = (const struct duckdb_journal *)base;
+    *rows = journal->rows[journal->active];
+    *commits = journal->commits[journal->active];
+    *bytes = journal->bytes[journal->active];
+}
+
+static void turn(qk__journal *base)
+{
+    struct duckdb_journal *journal = (struct duckdb_journal *)base;
+    journal_appender_drop(journal);
+    journal->active = !journal->active;
+}
+
+static void close_journal(qk__journal *base)
+{
+    struct duckdb_journal *journal = (struct duckdb_journal *)base;
+    if (journal == NULL) {
+        return;
+    }
+    journal_appender_drop(journal);
+    if (journal->chunk != NULL) {
+        duckdb_destroy_data_chunk(&journal->chunk);
+    }
+    for (int i = 0; i < JOURNAL_COLUMNS; i++) {
+        duckdb_destroy_logical_type(&journal->types[i]);
+    }
+    duckdb_disconnect(&journal->writer);
+    duckdb_disconnect(&journal->maintenance);
+    pthread_mutex_destroy(&journal->settling);
+    free(journal);
+}
+
+static const struct qk__journal_ops duckdb_ops = {
+    .commit = commit,
+    .last_batch = last_batch,
+    .replay = journal_replay,
+    .unsettled = unsettled,
+    .size = size,
+    .turn = turn,
+    .settle = journal_settle,
+    .close = close_journal,
+};
+
+static qk_status find_active(struct duckdb_journal *journal, qk_error *err)
+{
+    int64_t v[6] = { 0 };
+    qk_status rc = query_numbers(
+        journal->writer,
+        "SELECT (SELECT count(*) FROM journal_a), (SELECT count(*) FROM journal_b), "
+        "(SELECT coalesce(max(batch), 0) FROM journal_a), "
+        "(SELECT coalesce(max(batch), 0) FROM journal_b), "
+        "(SELECT count(DISTINCT batch) FROM journal_a), "
+        "(SELECT count(DISTINCT batch) FROM journal_b)",
+        v, 6, err);
+    for (int i = 0; i < 2; i++) {
+        journal->rows[i] = (uint64_t)v[i];
+        journal->commits[i] = (uint64_t)v[4 + i];
+        journal->bytes[i] = (uint64_t)v[i] * 150;
+    }
+    journal->active = v[3] > v[2];
+    return rc;
+}
+
+qk_status qk__journal_duckdb_open(qk__journal **out, duckdb_database database,
+                                  pthread_mutex_t *gate, qk_error *err)
+{
+    struct duckdb_journal *journal = calloc(1, sizeof *journal);
+    *out = NULL;
+    if (journal == NULL) {
+        return qk__error(err, QK_ENOMEM, "out of memory");
+    }
+    journal->base.ops = &duckdb_ops;
+    journal->gate = gate;
+    pthread_mutex_init(&journal->settling, NULL);
+    for (int i = 0; i < JOURNAL_COLUMNS; i++) {
+        journal->types[i] = duckdb_create_logical_type(column_types[i]);
+    }
+    journal->chunk = duckdb_create_data_chunk(journal->types, JOURNAL_COLUMNS);
+    qk_status rc = QK_OK;
+    if (journal->chunk == NULL ||
+        duckdb_connect(database, &journal->writer) != DuckDBSuccess ||
+        duckdb_connect(database, &journal->maintenance) != DuckDBSuccess) {
+        rc = qk__error(err, QK_ENOMEM, "cannot connect to the store");
+    }
+    rc = rc == QK_OK ? find_active(journal, err) : rc;
+    if (rc != QK_OK) {
+        close_journal(&journal->base);
+        return rc;
+    }
+    *out = &journal->base;
+    return QK_OK;
+}

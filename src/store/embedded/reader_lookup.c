@@ -1,0 +1,147 @@
+/*
+ * Look-ups by id for the engine's callers, and counts; see reader.h. They read tables only.
+ *
+ * Many ids travel as one bound text, so that a look-up is one statement whatever their number; the
+ * semi-join narrows the scan of a nearly sorted id column by its smallest and largest id.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/embedded/reader_internal.h"
+#include "store/embedded/row_set.h"
+#include "store/embedded/views.h"
+#include "util/buffer.h"
+#include "util/error.h"
+
+#define THESE_IDS "id IN (SELECT unnest(string_split($1, ','))::UUID)"
+
+qk_status qk__reader_ended(qk__reader *reader, qk__row_set *out, qk_id id, qk_error *err)
+{
+    qk__parameter parameter = { .kind = QK__PARAMETER_ID, .id = id };
+    qk_status rc = qk__reader_fetch(
+        reader, out,
+        "SELECT 0::UTINYINT AS op, " QK__ROW_COLUMNS " FROM queuack_ended WHERE id = $1",
+        &parameter, 1, err);
+    if (!rc && out->count > 1)
+        out->count = 1;
+    return rc;
+}
+
+/* "id,id,…" in `text`. */
+static bool join_ids(qk__buffer *text, const qk_id *ids, size_t count)
+{
+    char id[QK_ID_TEXT_SIZE];
+    for (size_t i = 0; i < count; i++) {
+        qk_id_format(id, ids[i]);
+        if (i)
+            qk__buffer_append(text, ",", 1);
+        qk__buffer_append(text, id, QK_ID_TEXT_SIZE - 1);
+    }
+    return !text->failed;
+}
+
+static qk_status fetch_ids(qk__reader *reader, qk__row_set *out, const char *sql, const qk_id *ids,
+                           size_t count, qk_error *err)
+{
+    qk__buffer text;
+    qk_status rc;
+    memset(out, 0, sizeof(*out));
+    if (!count)
+        return QK_OK;
+    qk__buffer_init(&text, SIZE_MAX / 2);
+    if (join_ids(&text, ids, count)) {
+        qk__parameter parameter = { .kind = QK__PARAMETER_TEXT, .text = text.data };
+        rc = qk__reader_fetch(reader, out, sql, &parameter, 1, err);
+    } else {
+        rc = qk__error(err, QK_ENOMEM, "out of memory");
+    }
+    qk__buffer_dispose(&text);
+    return rc;
+}
+
+qk_status qk__reader_ended_many(qk__reader *reader, qk__row_set *out, const qk_id *ids,
+                                size_t count, qk_error *err)
+{
+    return fetch_ids(reader, out,
+                     "SELECT id, status, kind, queue FROM queuack_ended WHERE " THESE_IDS, ids,
+                     count, err);
+}
+
+qk_status qk__reader_payloads(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
+                              qk_error *err)
+{
+    return fetch_ids(reader, out,
+                     "SELECT 3::UTINYINT AS op, id, any_value(payload) AS payload FROM ("
+                     "SELECT id, payload FROM journal_a WHERE op = 3 AND " THESE_IDS " UNION ALL "
+                     "SELECT id, payload FROM journal_b WHERE op = 3 AND " THESE_IDS
+                     ") GROUP BY id",
+                     ids, count, err);
+}
+
+qk_status qk__reader_parents(qk__reader *reader, qk__row_set *out, qk_id child, qk_error *err)
+{
+    qk__parameter parameter = { .kind = QK__PARAMETER_ID, .id = child };
+    return qk__reader_fetch(reader, out,
+                            "SELECT 5::UTINYINT AS op, child_job_id AS id, parent_job_id AS related "
+                            "FROM job_dependencies WHERE child_job_id = $1",
+                            &parameter, 1, err);
+}
+
+qk_status qk__reader_attempt(qk__reader *reader, bool *found, qk__attempt_outcome *outcome,
+                             const qk_lease *lease, qk_error *err)
+{
+    static const char sql[] =
+        "SELECT status FROM (SELECT id, attempt, worker, outcome AS status FROM attempts UNION ALL "
+        "SELECT id, attempt, claimed_by, status FROM journal_a WHERE op = 2 UNION ALL "
+        "SELECT id, attempt, claimed_by, status FROM journal_b WHERE op = 2 UNION ALL "
+        "SELECT id, attempt, claimed_by, CASE status WHEN 3 THEN 1::UTINYINT "
+        "WHEN 4 THEN 2::UTINYINT ELSE 5::UTINYINT END FROM queuack_ended) "
+        "WHERE id = $1 AND attempt = $2 AND worker = $3 LIMIT 1";
+    qk__parameter parameters[] = {
+        { .kind = QK__PARAMETER_ID, .id = lease->job },
+        { .kind = QK__PARAMETER_INT, .number = lease->attempt },
+        { .kind = QK__PARAMETER_TEXT, .text = lease->worker_id },
+    };
+    qk__row_set rows;
+    *found = false;
+    qk_status rc = qk__reader_fetch(reader, &rows, sql, parameters, 3, err);
+    if (rc)
+        return rc;
+    if (rows.count) {
+        *found = true;
+        *outcome = (qk__attempt_outcome)rows.rows[0].status;
+    }
+    qk__row_set_dispose(&rows);
+    return QK_OK;
+}
+
+qk_status qk__reader_ended_counts(qk__reader *reader, qk__ended_count **out, size_t *count,
+                                  qk_error *err)
+{
+    qk__row_set rows;
+    *out = NULL;
+    *count = 0;
+    qk_status rc = qk__reader_fetch(
+        reader, &rows,
+        "SELECT queue, status, count(*) AS seq FROM queuack_ended GROUP BY queue, status", NULL, 0,
+        err);
+    if (rc)
+        return rc;
+    qk__ended_count *counts = calloc(rows.count ? rows.count : 1, sizeof(*counts));
+    if (!counts) {
+        qk__row_set_dispose(&rows);
+        return qk__error(err, QK_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < rows.count; i++) {
+        const qk__row *row = &rows.rows[i];
+        snprintf(counts[i].queue, sizeof(counts[i].queue), "%.*s", (int)row->queue.length,
+                 row->queue.data ? row->queue.data : "");
+        counts[i].status = (qk_job_status)row->status;
+        counts[i].count = row->seq;
+    }
+    *out = counts;
+    *count = rows.count;
+    qk__row_set_dispose(&rows);
+    return QK_OK;
+}

@@ -1,0 +1,195 @@
+/*
+ * The store: where jobs live. One interface, several back ends (embedded DuckDB now).
+ *
+ * Operations are domain operations, never "run this SQL". Input has been validated and normalised
+ * by src/queue (lengths, ranges, JSON, defaults); a store checks only what needs its state.
+ *
+ * For every slot, unless its comment says otherwise:
+ *   - it may be called from any thread, also concurrently, and may block on the disk;
+ *   - it is atomic: all of it happens or none;
+ *   - it returns when its effect is durable;
+ *   - it may fail with QK_EFULL, QK_EIO, QK_ENOMEM, QK_ECLOSED; nothing has then happened;
+ *   - it fills `err` when it returns an error other than QK_EMPTY;
+ *   - memory handed out by *out belongs to the caller and is freed by the public free function.
+ */
+#ifndef QK_STORE_STORE_H
+#define QK_STORE_STORE_H
+
+#include <queuack/job.h>
+#include <queuack/queue.h>
+
+#include "util/log.h"
+
+typedef struct qk_store qk_store;
+
+/* Everything a back end needs to know to open. Strings outlive the open call only. */
+typedef struct qk__store_config {
+    const char *path; /* absolute, or ":memory:" */
+    bool must_exist;
+    bool strict; /* every claim durable before it is handed out */
+    const char *default_queue;
+    size_t max_payload;
+    uint64_t backpressure_warn, backpressure_limit;
+    int64_t owner_wait_us;
+    const char *temp_dir;
+    size_t query_memory;
+    qk_clock clock;
+    qk__log log;
+} qk__store_config;
+
+/* A job to be enqueued, every default filled in. */
+typedef struct qk__new_job {
+    qk_id id;
+    bool id_given; /* by the caller, so that it may exist already */
+    bool continue_on_failure, ignore_backpressure, strict;
+    uint8_t priority;
+    uint8_t mode; /* qk_dependency_mode */
+    int32_t max_attempts, max_lost;
+    int64_t delay_us; /* 0: none */
+    int64_t execute_after_us; /* 0: none */
+    int64_t timeout_us; /* INT64_MAX: none */
+    int64_t backoff_base_us, backoff_cap_us;
+    double backoff_factor;
+    const char *kind, *queue, *payload; /* payload: JSON text */
+    size_t payload_length;
+    const char *unique_key, *name; /* NULL: none */
+    const char *tags; /* JSON array text, NULL: none */
+    const qk_id *needs;
+    size_t needs_count;
+} qk__new_job;
+
+typedef struct qk__claim_request {
+    const char *const *queues; /* strict order, at least one */
+    size_t queue_count;
+    const char *const *kinds; /* NULL: every kind */
+    size_t kind_count;
+    const char *worker_id;
+    size_t max;
+    int64_t wait_us; /* 0: do not wait; INT64_MAX: for ever */
+    int64_t lease_us; /* 0: as long as the job's timeout, 300 s if it has none */
+    bool strict;
+} qk__claim_request;
+
+/* What a pool tells about itself for the `workers` view. */
+typedef struct qk__worker_info {
+    const char *id, *host;
+    const char *queues; /* JSON array text */
+    int pid;
+    int slots, running;
+} qk__worker_info;
+
+/* What keeps a drain waiting. */
+typedef struct qk__backlog {
+    uint64_t pending, delayed, claimed; /* in the asked queues, of the asked kinds */
+    uint64_t other_kinds; /* pending in those queues, of kinds not asked for */
+} qk__backlog;
+
+struct qk_store_ops {
+    /* Waits for running calls (which get QK_ECLOSED), makes everything durable, frees. */
+    void (*close)(qk_store *store);
+
+    /* Path in use, or ":memory:". Borrowed. Does not block. */
+    const char *(*path)(const qk_store *store);
+
+    /* All or none. Parents may be earlier jobs of the batch. A job whose id or held unique key
+     * exists is reported as duplicate and changes nothing.
+     * Also: QK_EBACKPRESSURE, QK_ENOTFOUND (parent), QK_ECONFLICT (id exists, other kind or queue);
+     * messages of a batch start with "job <index>: ". */
+    qk_status (*enqueue)(qk_store *store, qk_enqueued *out, const qk__new_job *jobs, size_t count,
+                         qk_error *err);
+
+    /* Highest priority first, then lowest sequence number. A job is handed out only once its
+     * enqueue is durable; strict claims (the store's, the request's, a job's own) once the claim is.
+     * QK_EMPTY when the wait ended without one. */
+    qk_status (*claim)(qk_store *store, qk_claims **out, const qk__claim_request *request,
+                       qk_error *err);
+
+    /* Ends waits of `worker_id` in claim with QK_EMPTY, now and later, until called with false.
+     * Does not block. */
+    void (*interrupt)(qk_store *store, const char *worker_id, bool on);
+
+    /* Applies each outcome for itself; statuses[i] is QK_OK or QK_ELEASE. With wait false it may
+     * return before they are durable: they then are after the next flush that succeeds, and the
+     * caller must keep them until then, to report them again if flush fails. */
+    qk_status (*complete)(qk_store *store, qk_status *statuses, const qk_outcome *outcomes,
+                          size_t count, bool wait, qk_error *err);
+
+    /* Returns when everything accepted before the call is durable. After an error some of it may
+     * have been forgotten; leases that were held are held again. */
+    qk_status (*flush)(qk_store *store, qk_error *err);
+
+    /* statuses[i]: QK_OK or QK_ELEASE (also: cancelled). extend_us 0: the length it had at first.
+     * Not durable: leases restart in full when the store is opened again. */
+    qk_status (*extend)(qk_store *store, qk_status *statuses, const qk_lease *leases, size_t count,
+                        int64_t extend_us, qk_error *err);
+
+    /* Not durable by itself; written with the job's next change or checkpoint. QK_ELEASE. */
+    qk_status (*progress)(qk_store *store, const qk_lease *lease, double fraction,
+                          const char *message, qk_error *err);
+
+    /* QK_ENOTFOUND, QK_ESTATE. Dependents are decided in the same commit. */
+    qk_status (*cancel)(qk_store *store, qk_id job, qk_error *err);
+    qk_status (*retry)(qk_store *store, qk_id job, qk_error *err);
+
+    /* Ended jobs that match; `limit` and `before` do not apply. *out: how many. */
+    qk_status (*purge)(qk_store *store, size_t *out, const qk_job_filter *filter, qk_error *err);
+
+    qk_status (*pause)(qk_store *store, const char *queue, bool paused, qk_error *err);
+
+    /* QK_ENOTFOUND. */
+    qk_status (*get)(qk_store *store, qk_job **out, qk_id job, qk_error *err);
+    qk_status (*list)(qk_store *store, qk_job_list **out, const qk_job_filter *filter,
+                      qk_error *err);
+    qk_status (*stats)(qk_store *store, qk_stats **out, qk_error *err);
+    void (*counters)(qk_store *store, qk_counters *out);
+
+    /* QK_OK once the job is terminal and that is durable, QK_ETIMEDOUT, QK_ENOTFOUND. */
+    qk_status (*wait)(qk_store *store, qk_id job, int64_t timeout_us, qk_error *err);
+
+    /* Does not touch the disk. */
+    qk_status (*backlog)(qk_store *store, qk__backlog *out, const qk__claim_request *request,
+                         qk_error *err);
+
+    /* Announces a worker (its first call), renews it, or with gone = true withdraws it. May be
+     * written later than it returns. */
+    qk_status (*worker_beat)(qk_store *store, const qk__worker_info *worker, bool gone,
+                             qk_error *err);
+
+    /* Rows of a person's checked SELECT; timeout_us > 0. QK_EREFUSED, QK_EINVAL (does not parse),
+     * QK_ETIMEDOUT, QK_ENOMEM. */
+    qk_status (*rows_open)(qk_store *store, qk_rows **out, const char *sql, int64_t timeout_us,
+                           qk_error *err);
+
+    /* A descriptor that becomes readable when a job became ready or ended. Owned by the store. */
+    int (*wait_fd)(qk_store *store);
+
+    /* First step of closing a handle: ends every wait (claim, wait, rows_open and open rows) with
+     * QK_ECLOSED, now and later. Does not block, frees nothing; close follows once all calls have
+     * returned. May be NULL: the handle then waits in short steps. */
+    void (*stop)(qk_store *store);
+};
+
+/* First member of every back end's own struct. */
+struct qk_store {
+    const struct qk_store_ops *ops;
+};
+
+/* qk_rows is implemented by the back end behind this table. */
+struct qk__rows_ops {
+    qk_status (*next)(qk_rows *rows, qk_error *err);
+    size_t (*column_count)(const qk_rows *rows);
+    const char *(*column_name)(const qk_rows *rows, size_t column);
+    qk_column_type (*column_type)(const qk_rows *rows, size_t column);
+    const char *(*text)(const qk_rows *rows, size_t column);
+    void (*close)(qk_rows *rows);
+};
+
+struct qk_rows {
+    const struct qk__rows_ops *ops;
+    uint64_t fork_generation; /* set by src/queue, which refuses use in a forked child */
+};
+
+/* Back ends. */
+qk_status qk__embedded_open(qk_store **out, const qk__store_config *config, qk_error *err);
+
+#endif

@@ -1,0 +1,305 @@
+/*
+ * A slot: claims, and works through batches. Runs on the slot's own thread.
+ *
+ * At most one slot of a pool (the claimer) is inside store->claim; the others run jobs or wait for
+ * the claimer to bring some. So an idle pool costs nothing, and a new job wakes one thread. Before
+ * the claimer starts on jobs that are not certain to be over at once it wakes another slot to take
+ * its place; for jobs known to be fast it comes back to claim by itself sooner than the other would
+ * be awake. The keeper corrects it when that guess was wrong.
+ *
+ * How many jobs are claimed: as many as slots could start now, and more when jobs are fast, but not
+ * more than about 50 ms of work or 16 MiB of payload, and at most twice the last number.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/error.h"
+#include "worker/worker_internal.h"
+
+#define DRAIN_WAIT_US 100000 /* between looks at what others still hold */
+#define TROUBLE_MIN_MS 50
+#define TROUBLE_MAX_MS 2000
+
+qk_status qk__slot_init(qk__slot *slot, qk_worker *pool, int index)
+{
+    memset(slot, 0, sizeof(*slot));
+    slot->pool = pool;
+    slot->index = index;
+    slot->wake_fd = -1;
+    pthread_mutex_init(&slot->lock, NULL);
+    atomic_init(&slot->task.cancelled, false);
+    slot->task.slot = slot;
+    slot->report = calloc(1, sizeof(*slot->report));
+    slot->spare = calloc(1, sizeof(*slot->spare));
+    if (!slot->report || !slot->spare)
+        return QK_ENOMEM;
+    if (!pool->no_commands)
+        slot->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return !pool->no_commands && slot->wake_fd < 0 ? QK_EIO : QK_OK;
+}
+
+void qk__slot_dispose(qk__slot *slot)
+{
+    free(slot->report);
+    free(slot->spare);
+    free(slot->task.result);
+    if (slot->wake_fd >= 0)
+        close(slot->wake_fd);
+    pthread_mutex_destroy(&slot->lock);
+}
+
+/* Caller holds the pool's lock. */
+static size_t claim_size(qk_worker *pool)
+{
+    unsigned average = atomic_load_explicit(&pool->average_us, memory_order_relaxed);
+    size_t idle = pool->waiting + 1;
+    size_t size = 0;
+
+    if (average != QK__EWMA_UNKNOWN)
+        size = QK__CLAIM_WORK_US / (average ? average : 1);
+    if (size > 2 * pool->claim_max)
+        size = 2 * pool->claim_max;
+    if (pool->payload_average > 0 && size > QK__CLAIM_BYTES / pool->payload_average)
+        size = QK__CLAIM_BYTES / pool->payload_average;
+    if (size < idle)
+        size = idle;
+    if (size > QK__CLAIM_MAX)
+        size = QK__CLAIM_MAX;
+    pool->claim_max = size;
+    return size;
+}
+
+/* How many waiting slots `count` new jobs are worth waking. Caller holds the pool's lock. */
+static size_t helpers_wanted(const qk_worker *pool, size_t count)
+{
+    unsigned average = atomic_load_explicit(&pool->average_us, memory_order_relaxed);
+    size_t wanted = count; /* all but the one we take, and one to claim */
+
+    if (average < QK__FAST_US)
+        wanted = count * average / 1000;
+    return wanted < pool->waiting ? wanted : pool->waiting;
+}
+
+static size_t average_payload(const qk_claims *claims)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < claims->count; i++)
+        bytes += claims->items[i].payload_length;
+    return bytes / claims->count;
+}
+
+/* Makes the claims the pool's current batch. Only the claimer calls this, and the batch before is
+ * then used up. */
+static qk_status publish(qk_worker *pool, qk_claims *claims)
+{
+    qk__batch *batch = qk__batch_new(claims);
+
+    if (!batch)
+        return QK_ENOMEM; /* their leases run out; nothing is lost but time */
+    batch->renewed_us = qk__pool_now(pool);
+    size_t payload = average_payload(claims);
+    pthread_mutex_lock(&pool->lock);
+    qk__batch *before = pool->current;
+    pool->current = batch;
+    pool->payload_average = payload;
+    for (size_t i = helpers_wanted(pool, claims->count); i > 0; i--)
+        pthread_cond_signal(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+    qk__batch_release(before);
+    return QK_OK;
+}
+
+/* Sleeps unless the pool is stopping. Caller holds the pool's lock. */
+static void sleep_ms(qk_worker *pool, int milliseconds)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)milliseconds * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    while (!atomic_load(&pool->stopping)) {
+        if (pthread_cond_timedwait(&pool->wake, &pool->lock, &until) == ETIMEDOUT)
+            return;
+    }
+}
+
+/* True once nothing is left that this pool could run or wait for. */
+static bool drained(qk_worker *pool)
+{
+    qk__backlog backlog;
+    qk__claim_request request;
+
+    qk__pool_request(pool, &request);
+    return pool->store->ops->backlog(pool->store, &backlog, &request, NULL) == QK_OK &&
+           backlog.pending == 0 && backlog.delayed == 0 && backlog.claimed == 0;
+}
+
+static qk_status claim(qk_worker *pool, size_t max, qk_error *err)
+{
+    qk_claims *claims = NULL;
+    qk__claim_request request;
+
+    qk__pool_request(pool, &request);
+    request.max = max;
+    request.wait_us = pool->drain ? 0 : INT64_MAX;
+    qk_status rc = pool->store->ops->claim(pool->store, &claims, &request, err);
+    if (rc == QK_EMPTY && pool->drain) {
+        if (drained(pool)) {
+            qk__pool_stop(pool, false);
+            return QK_EMPTY;
+        }
+        request.wait_us = DRAIN_WAIT_US;
+        rc = pool->store->ops->claim(pool->store, &claims, &request, err);
+    }
+    if (rc != QK_OK)
+        return rc;
+    if (claims->count == 0) {
+        qk_claims_free(claims);
+        return QK_EMPTY;
+    }
+    rc = publish(pool, claims);
+    if (rc != QK_OK) {
+        qk_claims_free(claims);
+        qk__error(err, rc, "out of memory for claimed jobs");
+    }
+    return rc;
+}
+
+/* The store cannot be asked: says so once, and waits. Caller holds no lock. */
+static void in_trouble(qk_worker *pool, int *pause, const qk_error *err)
+{
+    if (*pause == 0 && !atomic_load(&pool->stopping))
+        qk__log_write(pool->log, QK_LOG_WARN, "worker %s: cannot claim: %s", pool->id,
+                      err->message);
+    *pause = *pause == 0 ? TROUBLE_MIN_MS : *pause * 2;
+    if (*pause > TROUBLE_MAX_MS)
+        *pause = TROUBLE_MAX_MS;
+    pthread_mutex_lock(&pool->lock);
+    sleep_ms(pool, *pause);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* The claimer's turn; `max` was fixed when it took the place. */
+static void claim_turn(qk__slot *slot, size_t max, int *pause)
+{
+    qk_worker *pool = slot->pool;
+    qk_error err = QK_ERROR_INIT;
+
+    qk__slot_report(slot);
+    qk_status rc = claim(pool, max, &err);
+    if (rc == QK_ECLOSED)
+        qk__pool_stop(pool, false);
+    else if (rc != QK_OK && rc != QK_EMPTY)
+        in_trouble(pool, pause, &err);
+    else
+        *pause = 0;
+    pthread_mutex_lock(&pool->lock);
+    pool->claiming = false;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* Waits for the claimer. Caller holds the lock, which is released meanwhile. */
+static void follow(qk__slot *slot)
+{
+    qk_worker *pool = slot->pool;
+
+    pool->waiting++;
+    pthread_cond_wait(&pool->wake, &pool->lock);
+    pool->waiting--;
+}
+
+static void report_unlocked(qk__slot *slot)
+{
+    qk_worker *pool = slot->pool;
+
+    pthread_mutex_unlock(&pool->lock);
+    qk__slot_report(slot);
+    /* The claimer may be waiting for just this to be over. */
+    if (pool->drain && drained(pool))
+        qk__pool_stop(pool, false);
+    pthread_mutex_lock(&pool->lock);
+}
+
+/* A batch with something left in it, with a reference; NULL when the pool stops. */
+static qk__batch *next_batch(qk__slot *slot)
+{
+    qk_worker *pool = slot->pool;
+    qk__batch *batch = NULL;
+    int pause = 0;
+    bool reported = false;
+
+    pthread_mutex_lock(&pool->lock);
+    while (!atomic_load(&pool->stopping)) {
+        batch = qk__batch_current(pool);
+        if (batch)
+            break;
+        if (!pool->claiming) {
+            pool->claiming = true;
+            size_t max = claim_size(pool);
+            pthread_mutex_unlock(&pool->lock);
+            claim_turn(slot, max, &pause);
+            pthread_mutex_lock(&pool->lock);
+        } else if (!reported) {
+            report_unlocked(slot);
+            reported = true;
+        } else {
+            follow(slot);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return batch;
+}
+
+static void work_through(qk__slot *slot)
+{
+    qk_worker *pool = slot->pool;
+    size_t index;
+
+    slot->measured_ns = 0; /* waiting is not run time */
+    while (!atomic_load_explicit(&pool->stopping, memory_order_relaxed) &&
+           qk__batch_take(slot->batch, &index)) {
+        if (atomic_load_explicit(&slot->batch->lost[index], memory_order_relaxed))
+            atomic_fetch_add(&pool->lost, 1);
+        else
+            qk__slot_run(slot, &slot->batch->claims->items[index]);
+    }
+}
+
+/* The last slot to end tells who waits for the pool. */
+static void end(qk_worker *pool)
+{
+    uint64_t one = 1;
+
+    pthread_mutex_lock(&pool->lock);
+    bool last = --pool->alive == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (last && write(pool->ended_fd, &one, sizeof(one)) < 0)
+        qk__log_write(pool->log, QK_LOG_ERROR, "worker %s: cannot signal its end", pool->id);
+}
+
+void *qk__slot_main(void *arg)
+{
+    qk__slot *slot = arg;
+    qk_worker *pool = slot->pool;
+
+    while ((slot->batch = next_batch(slot)) != NULL) {
+        work_through(slot);
+        qk__batch_release(slot->batch);
+    }
+    qk__slot_report(slot);
+
+    pthread_mutex_lock(&pool->lock);
+    qk__batch *rest = qk__batch_current(pool);
+    pthread_mutex_unlock(&pool->lock);
+    if (rest)
+        qk__batch_hand_back(pool, rest, slot->spare, true);
+    qk__batch_release(rest);
+    end(pool);
+    return NULL;
+}

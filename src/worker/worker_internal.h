@@ -1,0 +1,215 @@
+/*
+ * The worker pool from inside: its parts, who touches them, and the locks.
+ *
+ * Threads of a pool: `concurrency` slots (run handlers), one keeper (leases, timeouts, cancels,
+ * heartbeats), one reporter (makes reported outcomes durable; see outbox.c). The keeper must never
+ * wait for the disk, hence the reporter.
+ *
+ * Locks, none of which is ever held together with another or across a call of the store:
+ *   pool->lock    state, who is claiming, the batch being handed around, waiting slots
+ *   slot->lock    the running job of a slot and the outcomes it gathers
+ *   outbox->lock  outcomes on their way to being durable
+ *   keeper_lock   the keeper's sleep
+ */
+#ifndef QK_WORKER_WORKER_INTERNAL_H
+#define QK_WORKER_WORKER_INTERNAL_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include <queuack/worker.h>
+
+#include "queue/queue_internal.h"
+#include "worker/outbox.h"
+
+#define QK__CLAIM_MAX 2048 /* jobs taken from the store at once */
+#define QK__CLAIM_WORK_US 50000 /* … and the work they should at most amount to */
+#define QK__CLAIM_BYTES ((size_t)16 << 20) /* … and about how much payload */
+#define QK__FAST_US 50 /* below: not worth another thread, outcomes may gather */
+#define QK__TICK_US 100000 /* how often the keeper looks while something runs */
+#define QK__EWMA_UNKNOWN UINT_MAX
+#define QK__NEVER INT64_MAX
+
+/* A kind and what runs it. Constant once the pool has started, but for the average. */
+typedef struct qk__handler {
+    char kind[QK_NAME_MAX + 1];
+    qk_handler_fn fn; /* NULL: the command executor */
+    void *user;
+    atomic_uint average_us; /* of its run time, moving; QK__EWMA_UNKNOWN at first */
+} qk__handler;
+
+/* Jobs of one claim. Slots take items by counting `next` up; whoever got an index owns the item.
+ * Freed with the last reference: the pool's (while current), each slot's that is at it, the
+ * keeper's while it looks. */
+typedef struct qk__batch {
+    atomic_size_t next; /* may run past count */
+    atomic_uint references;
+    qk_claims *claims;
+    /* The keeper's: when it last saw `next` move (machine's clock), and renewed the leases. */
+    size_t seen_next;
+    int64_t seen_us, renewed_us;
+    atomic_bool lost[]; /* per item: its lease went before it started */
+} qk__batch;
+
+/* Why a running job's cancel flag is set. */
+typedef enum qk__cut_reason {
+    QK__CUT_NONE = 0,
+    QK__CUT_LOST = 1, /* lease lost or job cancelled: its outcome no longer counts */
+    QK__CUT_TIMEOUT = 2,
+    QK__CUT_STOP = 3, /* the pool stops hard */
+} qk__cut_reason;
+
+typedef struct qk__slot qk__slot;
+typedef struct qk__keeper qk__keeper;
+
+/* The public handle of a running job: one per slot, reused. Everything but `cancelled` is guarded
+ * by the slot's lock; claim is constant during a run. */
+struct qk_task {
+    qk__slot *slot;
+    const qk_claimed *claim;
+    atomic_bool cancelled;
+    bool permanent;
+    char *result;
+    bool progress_dirty; /* newer than what was sent */
+    double progress;
+    int64_t progress_sent_us;
+    char progress_message[256]; /* empty: none */
+};
+
+struct qk__slot {
+    qk_worker *pool;
+    int index;
+    pthread_t thread;
+    int wake_fd; /* eventfd: made readable when the cancel flag of a command is set */
+
+    pthread_mutex_t lock;
+    bool running;
+    bool reported; /* the keeper reported the outcome; what the handler returns is ignored */
+    qk__cut_reason reason;
+    const qk__handler *running_handler;
+    int64_t started_us, deadline_us; /* the queue's monotonic clock */
+    uint64_t run_number; /* which run this is, over the slot's life */
+    qk_task task;
+    qk__report *report; /* outcomes gathered, not yet reported */
+
+    /* The slot's thread only. */
+    qk__report *spare;
+    qk__batch *batch;
+    qk__handler *handler; /* of the last job */
+    int64_t measured_ns; /* machine's clock when the last job ended */
+};
+
+typedef enum qk__pool_state {
+    QK__POOL_OPEN = 0,
+    QK__POOL_STARTED = 1,
+    QK__POOL_JOINED = 2,
+} qk__pool_state;
+
+struct qk_worker {
+    qk_queue *queue;
+    qk_store *store;
+    qk_clock clock;
+    const qk__log *log;
+    uint64_t fork_generation;
+    char id[QK_NAME_MAX + 1];
+    char host[65];
+    bool drain, no_commands, handle_signals;
+    qk_finished_fn on_finished; /* NULL: nobody is told */
+    void *on_finished_user;
+    char **queues; /* copies */
+    size_t queue_count;
+    char *queues_json;
+    const char **kinds; /* into handlers; made at start */
+    qk__handler *handlers; /* sorted by kind from start on */
+    size_t handler_count, handler_capacity;
+    int64_t lease_us;
+    size_t max_payload;
+    char **environment; /* for commands: the process's at start, NULL-terminated */
+    char *command_dir; /* private folder for commands' files; made at start */
+    char *upstream_path;
+
+    qk__slot *slots;
+    int slot_count;
+    int ended_fd; /* eventfd: readable once every slot has ended */
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake; /* slots that wait: work, the claimer's place, or the end */
+    pthread_cond_t idle; /* close: nobody is inside qk_worker_run any more */
+    qk__pool_state state;
+    bool claiming; /* one slot is inside store->claim */
+    unsigned waiting; /* slots inside `wake` */
+    unsigned alive; /* slots whose thread has not ended */
+    unsigned runs; /* callers inside qk_worker_run */
+    size_t claim_max; /* the last claim's limit */
+    size_t payload_average; /* bytes of a payload in the last claims */
+    qk__batch *current; /* the only batch that can have items nobody took */
+
+    atomic_bool stopping, hard;
+    atomic_uint average_us; /* of every job's run time, moving */
+    atomic_ullong done, failed, retried, lost;
+
+    pthread_mutex_t keeper_lock;
+    pthread_cond_t keeper_wake;
+    bool keeper_kicked, keeper_finish;
+    atomic_llong keeper_at; /* by when (queue's clock) the keeper looks again by itself */
+    pthread_t keeper_thread;
+    qk__keeper *keeper;
+    qk__outbox outbox;
+};
+
+static inline int64_t qk__pool_now(const qk_worker *pool)
+{
+    return pool->clock.monotonic_us(pool->clock.user);
+}
+
+/* pool.c */
+void qk__pool_stop(qk_worker *pool, bool hard);
+qk__handler *qk__pool_handler(const qk_worker *pool, const char *kind);
+/* What the store is asked for; borrows from the pool. */
+void qk__pool_request(const qk_worker *pool, qk__claim_request *request);
+
+/* batch.c */
+qk__batch *qk__batch_new(qk_claims *claims); /* takes the claims; NULL: out of memory */
+void qk__batch_release(qk__batch *batch); /* NULL-safe */
+/* The next item, which is then the caller's; false: none left. */
+bool qk__batch_take(qk__batch *batch, size_t *index);
+bool qk__batch_exhausted(const qk__batch *batch);
+/* The pool's current batch with a reference, NULL if nothing in it is left. Caller holds the lock. */
+qk__batch *qk__batch_current(const qk_worker *pool);
+/* Gives what nobody took back to the store. wait: all of it, however long that takes; otherwise
+ * what can be taken in without waiting, and `report` may keep some. */
+void qk__batch_hand_back(qk_worker *pool, qk__batch *batch, qk__report *report, bool wait);
+
+/* slot.c */
+qk_status qk__slot_init(qk__slot *slot, qk_worker *pool, int index);
+void qk__slot_dispose(qk__slot *slot);
+void *qk__slot_main(void *slot);
+
+/* run.c */
+void qk__slot_run(qk__slot *slot, const qk_claimed *claim);
+/* Hands the gathered outcomes to the store. The slot's thread. */
+void qk__slot_report(qk__slot *slot);
+
+/* keeper.c */
+qk__keeper *qk__keeper_new(qk_worker *pool); /* NULL: out of memory */
+void qk__keeper_free(qk__keeper *keeper);
+void *qk__keeper_main(void *keeper);
+/* Makes it look now. Any thread. */
+void qk__keeper_kick(qk_worker *pool);
+
+/* command.c: runs the claimed command, fills everything of *outcome but the lease. */
+void qk__command_run(qk__slot *slot, qk_outcome *outcome);
+
+/* command_env.c. Setup, before the slots start: copies the environment, makes the folder. */
+qk_status qk__command_setup(qk_worker *pool, qk_error *err);
+void qk__command_teardown(qk_worker *pool);
+
+/* signals.c: poll until ended_fd is readable, acting on SIGINT and SIGTERM. *hard: stopped twice. */
+qk_status qk__signals_run(qk_worker *pool, bool *hard, qk_error *err);
+/* Blocks in this thread what asynchronous signals there are, so that threads made next run none of
+ * the application's signal handlers. */
+void qk__signals_block(sigset_t *before);
+
+#endif
