@@ -21,7 +21,7 @@ static void put_delayed(const char *path)
 static double process(const bench *b, const char *path, uint64_t total)
 {
     qk_queue *queue = bench_open(path);
-    double seconds = bench_process(queue, total, 1000, b->slots);
+    double seconds = bench_process(queue, total, 1000, 4, b->slots);
     qk_queue_close(queue);
     return (double)total / seconds;
 }

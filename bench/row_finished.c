@@ -15,7 +15,7 @@ static double process(const bench *b, const char *path, uint64_t total, double *
     double began = bench_now();
     qk_queue *queue = bench_open(path);
     *open_ms = (bench_now() - began) * 1e3;
-    double seconds = bench_process(queue, total, 1000, b->slots);
+    double seconds = bench_process(queue, total, 1000, 4, b->slots);
     qk_queue_close(queue);
     return (double)total / seconds;
 }

@@ -47,11 +47,11 @@ static void simple(bench *b)
                  ":memory: with 4 workers, moved to a file; the whole open");
 }
 
-/* Half of the jobs waiting, half done, one commit per `batch` enqueued. */
+/* Half of the jobs done, half waiting, one commit per `batch` enqueued. */
 static void use(const bench *b, qk_queue *queue, uint64_t jobs, size_t batch)
 {
+    bench_process(queue, jobs / 2, batch > 1 ? batch : 10, 4, b->slots);
     bench_enqueue(queue, jobs / 2, batch, batch > 1 ? 1 : 8, 36);
-    bench_process(queue, jobs / 2, batch > 1 ? batch : 10, b->slots);
 }
 
 static double after_use(const bench *b, uint64_t jobs, size_t batch, bool killed)

@@ -226,13 +226,13 @@ uint64_t bench_count(qk_queue *queue, qk_job_status status)
     return count;
 }
 
-double bench_process(qk_queue *queue, uint64_t total, size_t batch, int slots)
+double bench_process(qk_queue *queue, uint64_t total, size_t batch, size_t producers, int slots)
 {
     bench_pool pool;
     uint64_t before = bench_count(queue, QK_JOB_DONE);
     bench_pool_open(&pool, queue, slots, false, total);
     double began = bench_now();
-    bench_enqueue(queue, total, batch, 1, 36);
+    bench_enqueue(queue, total, batch, producers, 36);
     bench_pool_finish(&pool);
     double seconds = bench_now() - began;
     uint64_t done = bench_count(queue, QK_JOB_DONE) - before;

@@ -53,7 +53,7 @@ void bench_pool_drain(bench_pool *pool);
 
 /* Producers and workers at the same time: seconds from before the first enqueue until the last
  * result is durable. Ends the row unless exactly `total` more jobs are done. */
-double bench_process(qk_queue *queue, uint64_t total, size_t batch, int slots);
+double bench_process(qk_queue *queue, uint64_t total, size_t batch, size_t producers, int slots);
 
 uint64_t bench_count(qk_queue *queue, qk_job_status status);
 

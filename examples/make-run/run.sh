@@ -1,6 +1,6 @@
 #!/bin/sh
-# What `make run` shows: a folder of real files is compressed, one durable job per file, largest
-# first; one job fails at first and is retried. Then SQL tells what happened.
+# What `make run` shows: a folder of real files is compressed, one durable job per file, the
+# largest first; one job fails at first and is retried. Then SQL tells what happened.
 #
 # usage: run.sh PROGRAM [FOLDER]     The folder (build/make-run) is emptied first, and kept after.
 set -eu
@@ -25,9 +25,11 @@ for file in "$root"/*.md "$root"/docs/*.md "$root"/src/*/*.c "$root"/src/store/e
 done
 find files -type f -exec ls -S {} + >sorted
 {
-    head -n 12 sorted
-    tail -n 6 sorted
-} | sort -u >chosen
+    head -n 6 sorted | sed 's/^/90 /'
+    sed -n '7,12p' sorted | sed 's/^/50 /'
+    tail -n +13 sorted | tail -n 6 | sed 's/^/10 /'
+} | sort -k 2 >plan
+cut -d ' ' -f 2 plan >chosen
 find files -type f | sort | grep -vxFf chosen | while read -r file; do rm "$file"; done
 count=$(wc -l <chosen | tr -d ' ')
 [ "$count" -ge 12 ] || {
@@ -35,13 +37,9 @@ count=$(wc -l <chosen | tr -d ' ')
     exit 1
 }
 
-say "Enqueueing $count files, large ones first, into $QUEUACK_DB"
-flaky=$(tail -n 1 chosen)
-while read -r file; do
-    size=$(wc -c <"$file")
-    priority=10
-    [ "$size" -lt 4000 ] || priority=50
-    [ "$size" -lt 12000 ] || priority=90
+say "Enqueueing $count files by name, with priorities by size, into $QUEUACK_DB"
+flaky=$(sed -n 's/^50 //p' plan | head -n 1)
+while read -r priority file; do
     if [ "$file" = "$flaky" ]; then
         # Fails on its first attempt, succeeds on the second.
         queuack --quiet enqueue -p "$priority" --max-attempts 2 --backoff 200ms --tag flaky \
@@ -49,7 +47,7 @@ while read -r file; do
     else
         queuack --quiet enqueue -p "$priority" --name "${file#files/}" -- gzip -k "$file"
     fi
-done <chosen >ids
+done <plan >ids
 queuack stats
 
 say "Running them: queuack worker --drain -j 2"

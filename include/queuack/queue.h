@@ -116,7 +116,8 @@ typedef enum qk_column_type {
 } qk_column_type;
 
 /* `timeout` 0: 30 s; QK_ETIMEDOUT when exceeded. The rows hold a reader until closed. One thread
- * at a time may use a qk_rows. */
+ * at a time may use a qk_rows. Close rows before their queue; left open they say QK_ECLOSED, and
+ * still want closing. */
 QK_API qk_status qk_rows_open(qk_rows **out, qk_queue *queue, const char *sql, qk_duration timeout,
                               qk_error *err);
 /* QK_OK: there is a row; QK_EMPTY: no more. */

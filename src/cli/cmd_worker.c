@@ -142,9 +142,6 @@ static qk_status run_worker(cli *cli)
         options.queues = queues;
     if (!rc && slots)
         rc = cli_parse_int(&options.concurrency, "-j", slots, 1, 4096, &cli->err);
-    if (!rc && options.no_commands)
-        rc = cli_error(&cli->err, QK_EINVAL,
-                       "--no-commands leaves nothing to run: this program handles commands only");
     if (!rc)
         rc = cli_open(cli, true);
     if (!rc) {
@@ -159,7 +156,7 @@ static const cli_option options[] = {
     { "queue", 'q', "QUEUE", "Take from this queue; several: the first before the second", true },
     { "jobs", 'j', "N", "Run so many at a time (default: one per core)", false },
     { "drain", 0, NULL, "End when nothing it can run is left; exit 1 if a job failed", false },
-    { "no-commands", 0, NULL, "Do not run commands", false },
+    { "no-commands", 0, NULL, "Run no commands: only look after the store", false },
     { 0 },
 };
 

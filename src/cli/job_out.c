@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -12,6 +13,7 @@
 #include "values.h"
 
 #define TITLE_MAX 400
+#define DAY_LENGTH 10 /* of 2026-11-23 */
 
 cli_colour cli_status_colour(qk_job_status status)
 {
@@ -154,29 +156,46 @@ void cli_jobs_json(FILE *out, const qk_job_list *list)
     fputs("]\n", out);
 }
 
+/* On a terminal the day is left out when it is today's. */
+static char *short_time(char out[CLI_TIME_SIZE], qk_time time)
+{
+    char now[CLI_TIME_SIZE];
+    struct timespec clock;
+    cli_time_local(out, time);
+    if (!cli_is_terminal() || !*out)
+        return out;
+    clock_gettime(CLOCK_REALTIME, &clock);
+    cli_time_local(now, (qk_time){ (int64_t)clock.tv_sec * 1000000 });
+    if (strncmp(out, now, DAY_LENGTH) == 0)
+        return out + DAY_LENGTH + 1;
+    out[DAY_LENGTH + 6] = '\0'; /* no seconds */
+    return out;
+}
+
 static void put_row(cli_table *table, const qk_job *job)
 {
     char id[QK_ID_TEXT_SIZE];
     char time[CLI_TIME_SIZE];
     char *title = cli_job_title(job->kind, job->name, job->payload);
+    const char *why = job->error ? job->error : job->skip_reason;
     qk_id_format(id, job->id);
     cli_table_cell(table, CLI_PLAIN, cli_is_terminal() ? id + 24 : id);
     cli_table_cell(table, cli_status_colour(job->status), qk_job_status_name(job->status));
     cli_table_cell(table, CLI_PLAIN, job->queue);
     cli_table_printf(table, CLI_PLAIN, "%d", job->priority);
     cli_table_printf(table, CLI_PLAIN, "%d/%d", (int)job->attempts, (int)job->max_attempts);
-    cli_table_cell(table, CLI_PLAIN, cli_time_local(time, job->created_at));
-    cli_table_cell(table, CLI_PLAIN, title);
-    cli_table_cell(table, CLI_PLAIN, job->error ? job->error : job->skip_reason);
+    cli_table_cell(table, CLI_PLAIN, short_time(time, job->created_at));
+    cli_table_printf(table, CLI_PLAIN, "%s%s%s", title ? title : "", why ? ": " : "",
+                     why ? why : "");
     free(title);
 }
 
 qk_status cli_jobs_table(const qk_job_list *list, qk_error *err)
 {
     static const cli_column columns[] = {
-        { "id", false, false },     { "status", false, false }, { "queue", false, true },
-        { "prio", true, false },    { "tries", true, false },   { "created", false, false },
-        { "what", false, true },    { "error", false, true },
+        { "id", false, false },  { "status", false, false }, { "queue", false, true },
+        { "prio", true, false }, { "tries", true, false },   { "created", false, false },
+        { "what", false, true },
     };
     cli_table *table = cli_table_new(columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < list->count; i++)

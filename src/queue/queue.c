@@ -174,7 +174,8 @@ static qk_status open_store(qk_queue *queue, const qk_queue_options *options, qk
     if (rc)
         return rc;
     queue->config.path = queue->path;
-    queue->config.temp_dir = queue->temp_dir;
+    /* Queries of a file spill beside it, unless the caller named a folder. */
+    queue->config.temp_dir = options && options->temp_dir ? queue->temp_dir : NULL;
     rc = qk__embedded_open(&queue->store, &queue->config, err);
     if (rc)
         return rc;

@@ -54,18 +54,49 @@ static bool ours(const struct stat *info)
     return S_ISREG(info->st_mode) && info->st_uid == geteuid() && info->st_nlink == 1;
 }
 
-/* -1 when another user sits on the name: then nobody of ours sweeps either. */
-static int open_guard(int folder)
+static void guard_name(char out[64])
+{
+    snprintf(out, 64, ".queuack-%lu.guard", (unsigned long)geteuid());
+}
+
+/* True if the name still stands for this descriptor: whoever removes the guard holds it alone. */
+static bool is_current(int folder, int fd)
+{
+    char name[64];
+    struct stat mine, there;
+    guard_name(name);
+    return fstat(fd, &mine) == 0 && fstatat(folder, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
+/* The guard with a shared lock; -1 when another user sits on the name: then none of our processes
+ * sweeps either. */
+static int take_guard(int folder)
 {
     char name[64];
     struct stat info;
-    snprintf(name, sizeof(name), PREFIX "%lu.duckqueue.guard", (unsigned long)geteuid());
-    int fd = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-    if (fd >= 0 && (fstat(fd, &info) != 0 || !ours(&info))) {
+    guard_name(name);
+    for (;;) {
+        int fd = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
+        if (fd < 0)
+            return -1;
+        bool good = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == geteuid() &&
+                    lock(fd, F_RDLCK, true);
+        if (good && is_current(folder, fd))
+            return fd;
         close(fd);
-        fd = -1;
+        if (!good)
+            return -1;
     }
-    return fd;
+}
+
+/* Without others at work the guard itself goes too. */
+static void remove_guard(int folder, int fd)
+{
+    char name[64];
+    guard_name(name);
+    if (lock(fd, F_WRLCK, false) && is_current(folder, fd))
+        (void)unlinkat(folder, name, 0);
 }
 
 static void remove_ours(int folder, const char *base, const char *suffix)
@@ -216,11 +247,11 @@ qk_status qk__temp_file_make(qk__temp_file *out, const char *path, const qk__log
         rc = qk__error(err, QK_ENOMEM, "out of memory");
         goto out;
     }
-    file.guard = open_guard(folder);
-    if (file.guard >= 0 && lock(file.guard, F_WRLCK, false))
+    file.guard = take_guard(folder);
+    if (file.guard >= 0 && lock(file.guard, F_WRLCK, false)) {
         sweep(folder, log);
-    if (file.guard >= 0)
         (void)lock(file.guard, F_RDLCK, true);
+    }
     rc = make_file(&file, folder, err);
 out:
     close(folder);
@@ -257,13 +288,13 @@ void qk__temp_file_remove(qk__temp_file *file)
 
     if (folder >= 0) {
         const char *base = strrchr(file->path, '/') + 1;
-        int guard = file->guard >= 0 ? file->guard : open_guard(folder);
-        file->guard = guard;
-        if (guard >= 0)
-            (void)lock(guard, F_RDLCK, true);
+        if (file->guard < 0)
+            file->guard = take_guard(folder);
         if (fstatat(folder, base, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_dev == file->device &&
             info.st_ino == file->inode)
             remove_all(folder, base);
+        if (file->guard >= 0)
+            remove_guard(folder, file->guard);
         close(folder);
     }
     drop_guard(file);

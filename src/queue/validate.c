@@ -103,13 +103,26 @@ static const char *command_problem(json_t *root)
     return NULL;
 }
 
+/* The text is known to be JSON. What jansson refuses of that are numbers without room in a C type,
+ * and NULs, which no argument or path can hold. Short of memory it says anything. */
+static qk_status refused_by_jansson(const json_error_t *problem, qk_error *err)
+{
+    switch (json_error_code(problem)) {
+    case json_error_numeric_overflow:
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return qk__error(err, QK_EINVAL, "payload of a command: %s", problem->text);
+    default:
+        return qk__error(err, QK_ENOMEM, "out of memory");
+    }
+}
+
 qk_status qk__check_command(const char *payload, size_t length, qk_error *err)
 {
     json_error_t problem;
-    /* jansson refuses an escaped NUL, which no argument or path can hold. */
     json_t *root = json_loadb(payload, length, JSON_DECODE_ANY, &problem);
     if (!root)
-        return qk__error(err, QK_EINVAL, "payload of a command: %s", problem.text);
+        return refused_by_jansson(&problem, err);
     const char *text = command_problem(root);
     json_decref(root);
     return text ? qk__error(err, QK_EINVAL, "payload of a command: %s", text) : QK_OK;

@@ -61,6 +61,8 @@ qk_status qk__error_errno(qk_error *err, qk_status code, int system_errno, const
 {
     if (system_errno == ENOSPC || system_errno == EDQUOT)
         code = QK_EFULL;
+    else if (system_errno == ENOMEM)
+        code = QK_ENOMEM;
     if (!err)
         return code;
     va_list args;

@@ -6,10 +6,12 @@
  * One 64-bit word holds milliseconds (44 bits: until the year 2527) and counter of the last id.
  * Invariant: each id takes a value of that word that is larger than all before, so ids of one
  * process are unique and rise, across threads as well, and a wall clock that jumps back changes
- * nothing. A full counter flows over into the milliseconds, which then run ahead of the clock.
- * The 54 random bits are drawn once per process, which keeps neighbours close together (they
- * compress to almost nothing) and tells processes apart; a forked child draws its own, since it
- * inherits the word. Any thread, no lock.
+ * nothing. The counter starts anywhere and goes on from one millisecond to the next, since people
+ * name a job by the last digits of its id; when it flows over, the milliseconds run ahead.
+ * The random bits are drawn once per process, which tells processes apart and keeps neighbours
+ * close together (they compress to almost nothing). A forked child inherits the word, so it draws
+ * its own. The 42 bits are stirred with the milliseconds, so that ids whose counters are equal
+ * differ in the digits before it too. Any thread, no lock.
  */
 #include <queuack/types.h>
 
@@ -48,6 +50,16 @@ uint64_t qk__random_u64(void)
     return random ^ (random >> 31);
 }
 
+/* Moves the counter to a random place, one millisecond further so that the word still rises. */
+static void scatter_counter(uint64_t random)
+{
+    uint64_t last = atomic_load(&last_stamp);
+    uint64_t next;
+    do
+        next = ((last >> COUNTER_BITS) + 1) << COUNTER_BITS | (random & COUNTER_MASK);
+    while (!atomic_compare_exchange_weak(&last_stamp, &last, next));
+}
+
 /* In a process that has not drawn yet, or was forked from one that has. Threads may race here:
  * the first to store wins, so that all of them use one seed. */
 static uint64_t draw_seed(uint64_t old)
@@ -55,7 +67,10 @@ static uint64_t draw_seed(uint64_t old)
     qk__fork_watch();
     uint64_t drawn =
         (qk__random_u64() & ~GENERATION_MASK) | (qk__fork_generation() & GENERATION_MASK);
-    return atomic_compare_exchange_strong(&seed, &old, drawn) ? drawn : old;
+    if (!atomic_compare_exchange_strong(&seed, &old, drawn))
+        return old;
+    scatter_counter(qk__random_u64());
+    return drawn;
 }
 
 /* The upper 54 bits are those that ids get. */
@@ -87,7 +102,7 @@ static uint64_t take_stamps(uint64_t count)
         return first;
     uint64_t last = atomic_load_explicit(&last_stamp, memory_order_relaxed);
     do {
-        first = last + 1 > now ? last + 1 : now;
+        first = last + 1 > now ? last + 1 : now | ((last + 1) & COUNTER_MASK);
     } while (!atomic_compare_exchange_weak_explicit(&last_stamp, &last, first + count - 1,
                                                     memory_order_relaxed, memory_order_relaxed));
     return first;
@@ -105,11 +120,9 @@ static qk_id make_id(uint64_t stamp, uint64_t random)
 {
     qk_id id;
     uint64_t ms = stamp >> COUNTER_BITS;
-    uint64_t high = ms << 16 | UINT64_C(0x7000) | (random >> 52);
-    uint64_t low = UINT64_C(2) << 62 | ((random >> 10) & RANDOM_LOW_MASK) << COUNTER_BITS |
-                   (stamp & COUNTER_MASK);
-    put_be64(id.bytes, high);
-    put_be64(id.bytes + 8, low);
+    uint64_t stirred = (random >> 10 ^ (ms * UINT64_C(0x9e3779b97f4a7c15)) >> 22) & RANDOM_LOW_MASK;
+    put_be64(id.bytes, ms << 16 | UINT64_C(0x7000) | random >> 52);
+    put_be64(id.bytes + 8, UINT64_C(2) << 62 | stirred << COUNTER_BITS | (stamp & COUNTER_MASK));
     return id;
 }
 

@@ -98,7 +98,7 @@ void qk__outbox_dispose(qk__outbox *outbox)
     pthread_mutex_destroy(&outbox->lock);
 }
 
-/* Adds to the pool's statistics, once. */
+/* Adds to the pool's statistics and tells who wants to know, once. */
 static void count_one(qk_worker *pool, const qk_outcome *outcome, uint8_t *note, qk_status status)
 {
     if (*note & QK__NOTE_COUNTED)
@@ -112,6 +112,8 @@ static void count_one(qk_worker *pool, const qk_outcome *outcome, uint8_t *note,
         atomic_fetch_add_explicit(&pool->failed, 1, memory_order_relaxed);
     else if (outcome->verdict == QK_VERDICT_FAIL)
         atomic_fetch_add_explicit(&pool->retried, 1, memory_order_relaxed);
+    if (pool->on_finished)
+        pool->on_finished(pool->on_finished_user, outcome, *note & QK__NOTE_FINAL, status);
 }
 
 /* Tells the store. An error: some of it was not taken, all must be reported again. */

@@ -424,15 +424,37 @@ static void wait_for_slots(qk_worker *pool)
     }
 }
 
-static qk_status run_started(qk_worker *pool, qk_error *err)
+/* Starts it if need be, waits for the slots. */
+static qk_status start_and_wait(qk_worker *pool, const qk__signals *signals, bool *hard,
+                                qk_error *err)
 {
-    bool hard = false;
     qk_status rc = QK_OK;
 
-    if (pool->handle_signals)
-        rc = qk__signals_run(pool, &hard, err);
-    else
+    pthread_mutex_lock(&pool->lock);
+    qk__pool_state state = pool->state;
+    pthread_mutex_unlock(&pool->lock);
+    if (state == QK__POOL_OPEN)
+        rc = qk_worker_start(pool, err);
+    else if (state == QK__POOL_JOINED)
+        rc = qk__error(err, QK_ESTATE, "the worker has ended; open a new one");
+    if (rc == QK_OK && signals)
+        *hard = qk__signals_serve(signals, pool);
+    else if (rc == QK_OK)
         wait_for_slots(pool);
+    return rc;
+}
+
+static qk_status run(qk_worker *pool, qk_error *err)
+{
+    qk__signals signals;
+    bool hard = false;
+    qk_status rc = pool->handle_signals ? qk__signals_open(&signals, err) : QK_OK;
+
+    if (rc != QK_OK)
+        return rc;
+    rc = start_and_wait(pool, pool->handle_signals ? &signals : NULL, &hard, err);
+    if (pool->handle_signals)
+        qk__signals_close(&signals);
     if (rc != QK_OK)
         return rc;
     join_once(pool, hard || atomic_load(&pool->hard));
@@ -446,20 +468,12 @@ static qk_status run_started(qk_worker *pool, qk_error *err)
 
 qk_status qk_worker_run(qk_worker *pool, qk_error *err)
 {
-    qk_status rc = QK_OK;
-
     if (!pool)
         return qk__error(err, QK_EINVAL, "the worker is NULL");
     pthread_mutex_lock(&pool->lock);
     pool->runs++;
-    qk__pool_state state = pool->state;
     pthread_mutex_unlock(&pool->lock);
-    if (state == QK__POOL_OPEN)
-        rc = qk_worker_start(pool, err);
-    else if (state == QK__POOL_JOINED)
-        rc = qk__error(err, QK_ESTATE, "the worker has ended; open a new one");
-    if (rc == QK_OK)
-        rc = run_started(pool, err);
+    qk_status rc = run(pool, err);
     pthread_mutex_lock(&pool->lock);
     pool->runs--;
     pthread_cond_broadcast(&pool->idle);

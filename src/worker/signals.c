@@ -46,11 +46,10 @@ void qk__signals_block(sigset_t *before)
     pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
-/* Until the slots have ended. Returns how many signals came. */
-static int serve(qk_worker *pool, int read_fd)
+bool qk__signals_serve(const qk__signals *signals, qk_worker *pool)
 {
     struct pollfd fds[2] = { { .fd = pool->ended_fd, .events = POLLIN },
-                             { .fd = read_fd, .events = POLLIN } };
+                             { .fd = signals->fds[0], .events = POLLIN } };
     char bytes[16];
     int count = 0;
 
@@ -58,38 +57,41 @@ static int serve(qk_worker *pool, int read_fd)
         if (poll(fds, 2, -1) < 0)
             continue;
         if (fds[0].revents)
-            return count;
-        ssize_t got = read(read_fd, bytes, sizeof(bytes));
+            return count > 1;
+        ssize_t got = read(signals->fds[0], bytes, sizeof(bytes));
         for (ssize_t i = 0; i < got; i++, count++)
             qk__pool_stop(pool, count > 0);
     }
 }
 
-qk_status qk__signals_run(qk_worker *pool, bool *hard, qk_error *err)
+qk_status qk__signals_open(qk__signals *signals, qk_error *err)
 {
-    struct sigaction action, before_int, before_term;
-    int fds[2], expected = -1;
+    struct sigaction action;
+    int expected = -1;
 
-    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+    if (pipe2(signals->fds, O_CLOEXEC | O_NONBLOCK) < 0)
         return qk__error_errno(err, QK_EIO, errno, "cannot make a pipe for signals");
-    if (!atomic_compare_exchange_strong(&signal_pipe, &expected, fds[1])) {
-        close(fds[0]);
-        close(fds[1]);
+    if (!atomic_compare_exchange_strong(&signal_pipe, &expected, signals->fds[1])) {
+        close(signals->fds[0]);
+        close(signals->fds[1]);
         return qk__error(err, QK_ESTATE, "another worker of this process handles signals");
     }
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, &before_int);
-    sigaction(SIGTERM, &action, &before_term);
-    *hard = serve(pool, fds[0]) > 1;
-    sigaction(SIGINT, &before_int, NULL);
-    sigaction(SIGTERM, &before_term, NULL);
+    sigaction(SIGINT, &action, &signals->before_int);
+    sigaction(SIGTERM, &action, &signals->before_term);
+    return QK_OK;
+}
+
+void qk__signals_close(qk__signals *signals)
+{
+    sigaction(SIGINT, &signals->before_int, NULL);
+    sigaction(SIGTERM, &signals->before_term, NULL);
     atomic_store(&signal_pipe, -1);
     while (atomic_load(&inside) > 0)
         sched_yield();
-    close(fds[0]);
-    close(fds[1]);
-    return QK_OK;
+    close(signals->fds[0]);
+    close(signals->fds[1]);
 }

@@ -24,7 +24,7 @@
 #include "queue/queue_internal.h"
 #include "worker/outbox.h"
 
-#define QK__CLAIM_MAX 2048 /* jobs taken from the store at once */
+#define QK__CLAIM_MAX 512 /* jobs taken from the store at once */
 #define QK__CLAIM_WORK_US 50000 /* … and the work they should at most amount to */
 #define QK__CLAIM_BYTES ((size_t)16 << 20) /* … and about how much payload */
 #define QK__FAST_US 50 /* below: not worth another thread, outcomes may gather */
@@ -206,8 +206,16 @@ void qk__command_run(qk__slot *slot, qk_outcome *outcome);
 qk_status qk__command_setup(qk_worker *pool, qk_error *err);
 void qk__command_teardown(qk_worker *pool);
 
-/* signals.c: poll until ended_fd is readable, acting on SIGINT and SIGTERM. *hard: stopped twice. */
-qk_status qk__signals_run(qk_worker *pool, bool *hard, qk_error *err);
+/* signals.c: SIGINT and SIGTERM while qk_worker_run runs. */
+typedef struct qk__signals {
+    int fds[2];
+    struct sigaction before_int, before_term;
+} qk__signals;
+/* From here on they wait to be served. QK_ESTATE: another pool of the process has them. */
+qk_status qk__signals_open(qk__signals *signals, qk_error *err);
+/* Acts on them until the slots have ended. True if more than one came. */
+bool qk__signals_serve(const qk__signals *signals, qk_worker *pool);
+void qk__signals_close(qk__signals *signals);
 /* Blocks in this thread what asynchronous signals there are, so that threads made next run none of
  * the application's signal handlers. */
 void qk__signals_block(sigset_t *before);

@@ -27,9 +27,12 @@ children=()
 
 clean_up() {
     local pid
+    [ "$BASHPID" = $$ ] || return # a child that a signal met before it became the program
     for pid in "${children[@]+"${children[@]}"}"; do
         kill -KILL "$pid" 2>/dev/null
     done
+    # Commands outlive a worker that was killed; those that wait have left their ids.
+    while read -r pid; do kill -KILL "$pid"; done 2>/dev/null < <(cat "$DIR/pids" 2>/dev/null)
     cd / && rm -rf "$DIR"
 }
 trap clean_up EXIT
@@ -127,7 +130,7 @@ json() {
     local got
     got=$(python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
-print(bool(eval(sys.argv[2])))' "$DIR/out" "$2" 2>&1)
+print(bool(eval("(" + sys.argv[2] + ")")))' "$DIR/out" "$2" 2>&1)
     if [ "$got" = True ]; then pass "$1"; else fail "$1" "$2" "is ${got##*$'\n'}"; fi
 }
 
@@ -135,7 +138,7 @@ print(bool(eval(sys.argv[2])))' "$DIR/out" "$2" 2>&1)
 field() {
     python3 -c 'import json, sys
 d = json.load(open(sys.argv[1]))
-print(eval(sys.argv[2]))' "$DIR/out" "$1"
+print(eval("(" + sys.argv[2] + ")"))' "$DIR/out" "$1"
 }
 
 # until_true COMMAND…: looks until it succeeds.

@@ -66,7 +66,7 @@ bad() {
 }
 bad "not a JSON object" 'hello'
 bad "not a JSON object" '[1]'
-bad "not a JSON object: .* at byte 24" '{"kind":"a","payload":1,}'
+bad "not a JSON object: .* at byte 25" '{"kind":"a","payload":1,}'
 bad "not a JSON object" '{"kind":"a"} x'
 bad "unexpected end" '{"kind":"a","payload":"x'
 bad "surrogate" '{"kind":"a","payload":"\ud800"}'

@@ -48,7 +48,7 @@ exits "global option after the command" 0
 is "--quiet says nothing" "$err" ""
 run stats --db "$DIR/elsewhere.duckdb" --json
 json "both went to that store" 'd["queues"]["default"]["pending"] == 2'
-QUEUACK_DB= run enqueue k
+QUEUACK_DB='' run enqueue k
 is "without \$QUEUACK_DB it is ./queuack.duckdb" "$(ls "$DIR/queuack.duckdb")" "$DIR/queuack.duckdb"
 
 for url in postgres://host/db http://host:1/ unix:/tmp/socket; do

@@ -162,6 +162,22 @@ struct model_job *model_key_holder(const struct model *model, const char *key)
     return NULL;
 }
 
+void model_next_moment(struct model *model)
+{
+    model->moment += !model->joined;
+}
+
+void model_join_moments(struct model *model, bool joined)
+{
+    model->joined = joined;
+    model->moment++;
+}
+
+void model_trust_causes(struct model *model)
+{
+    model->any_cause = true;
+}
+
 const struct model_job *model_get(const struct model *model, qk_id job)
 {
     return model_find(model, job);

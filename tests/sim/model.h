@@ -81,6 +81,7 @@ struct model_job {
     int64_t claimed_us; /* wall */
     int64_t lease_us; /* how long it first lasts; QK_FOREVER_US: for ever */
     int64_t deadline_us; /* mono: expired from this moment on */
+    bool held; /* by model_hold, until model_recover */
 
     char result[MODEL_TEXT_SIZE]; /* of a done job */
     char error[MODEL_TEXT_SIZE]; /* last failure; ack and retry clear it. Compare it when failed */
@@ -283,6 +284,27 @@ int64_t model_next_wake_mono(const struct model *model);
  */
 void model_recover(struct model *model, const char *const *survivors, size_t count,
                    struct model_now now);
+
+struct model_held {
+    struct model_lease lease;
+    int64_t claimed_us, lease_us, deadline_us;
+};
+
+/*
+ * After a commit that failed the owner goes back to the last durable state, but the claims that
+ * workers hold, or reported without that being durable, stay: call it for each before
+ * model_recover, which then leaves them and their deadlines alone. A claim that the disk does not
+ * know is charged once; attempts in between count as lost, without a charge. False: the job is not
+ * there, has ended, or has moved on.
+ */
+bool model_hold(struct model *model, const struct model_held *claim);
+
+/* All calls until the next model_join_moments are one moment (true), or each is its own. */
+void model_join_moments(struct model *model, bool joined);
+
+/* The clock that says who failed first has jumped: model_accept_skip_reason takes any cause that
+ * the job hangs on. */
+void model_trust_causes(struct model *model);
 
 /* --- looking --------------------------------------------------------------------------------- */
 

@@ -188,7 +188,7 @@ qk_status model_complete(struct model *model, const struct model_outcome *outcom
     struct model_job *job = holder_of(model, &outcome->lease);
     if (!job)
         return was_reported(model, outcome) ? QK_OK : QK_ELEASE;
-    model->moment++;
+    model_next_moment(model);
     model_close_attempt(job, MODEL_REPORTED, outcome->verdict);
     if (outcome->verdict == QK_VERDICT_ACK)
         apply_ack(model, job, outcome);
@@ -208,4 +208,35 @@ qk_status model_heartbeat(struct model *model, const struct model_lease *lease, 
         return QK_ELEASE;
     job->deadline_us = model_add_us(now.mono_us, extend_us ? extend_us : job->lease_us);
     return QK_OK;
+}
+
+static void add_lost_attempt(struct model_job *job, int attempt)
+{
+    job->history = model_grow(job->history, job->history_count + 1, sizeof *job->history);
+    job->history[job->history_count++] =
+        (struct model_attempt){ .attempt = attempt, .ending = MODEL_LOST };
+}
+
+bool model_hold(struct model *model, const struct model_held *claim)
+{
+    struct model_job *job = model_find(model, claim->lease.job);
+    if (!job || model_is_terminal(job) || claim->lease.attempt < job->attempt ||
+        (claim->lease.attempt == job->attempt && job->status != QK_JOB_CLAIMED))
+        return false;
+    if (claim->lease.attempt > job->attempt) {
+        if (job->status == QK_JOB_CLAIMED)
+            model_close_attempt(job, MODEL_LOST, QK_VERDICT_ACK);
+        else
+            job->attempts++;
+        while (++job->attempt < claim->lease.attempt)
+            add_lost_attempt(job, job->attempt);
+        open_attempt(job, claim->lease.worker);
+        job->claimed_us = claim->claimed_us;
+        job->status = QK_JOB_CLAIMED;
+    }
+    model_text(job->worker, sizeof job->worker, claim->lease.worker);
+    job->lease_us = claim->lease_us;
+    job->deadline_us = claim->deadline_us;
+    job->held = true;
+    return true;
 }

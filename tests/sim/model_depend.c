@@ -13,7 +13,7 @@
 
 struct parents {
     size_t live;
-    size_t done; /* or ended badly with continue_on_failure */
+    size_t done; /* or failed with continue_on_failure */
     size_t bad; /* failed, cancelled, or skipped for a failure */
     size_t skipped; /* by a condition */
 };
@@ -28,16 +28,16 @@ static bool is_skipped_for_failure(const struct model_job *job)
     return job->status == QK_JOB_SKIPPED && job->root_order != 0;
 }
 
-/* "A failed parent with continue_on_failure counts as done". A cancelled one counts as failed, so
- * as done too; section 4 lets both off alike where it says which runs are failed. */
+/* "A failed parent with continue_on_failure counts as done": failed, not cancelled. */
 static bool counts_as_done(const struct model_job *job)
 {
-    return job->status == QK_JOB_DONE || (ended_badly(job) && job->continue_on_failure);
+    return job->status == QK_JOB_DONE ||
+           (job->status == QK_JOB_FAILED && job->continue_on_failure);
 }
 
 static bool is_bad(const struct model_job *job)
 {
-    return is_skipped_for_failure(job) || (ended_badly(job) && !job->continue_on_failure);
+    return is_skipped_for_failure(job) || (ended_badly(job) && !counts_as_done(job));
 }
 
 static struct parents look_at_parents(const struct model *model, const struct model_job *job)
@@ -161,7 +161,7 @@ qk_status model_cancel(struct model *model, qk_id id, struct model_now now)
         return QK_ENOTFOUND;
     if (model_is_terminal(job))
         return QK_ESTATE;
-    model->moment++;
+    model_next_moment(model);
     if (job->status == QK_JOB_CLAIMED)
         model_close_attempt(job, MODEL_CANCELLED, QK_VERDICT_ACK);
     model_end(model, job, QK_JOB_CANCELLED);
@@ -218,6 +218,21 @@ static bool *mark_causes(const struct model *model, const struct model_job *job)
     return marked;
 }
 
+/* May the job be the cause of a skip whose causes are marked? */
+static bool can_be_cause(const struct model *model, const struct model_job *cause,
+                         const bool *marked, uint64_t moment)
+{
+    if (marked[cause - model->jobs] && is_bad(cause) && ended_badly(cause))
+        return model->any_cause || cause->ended_moment == moment;
+    if (!model->any_cause)
+        return false;
+    for (size_t i = 0; i < model->count; i++)
+        if (marked[i] && is_skipped_for_failure(&model->jobs[i]) &&
+            model_same_id(model->jobs[i].root, cause->id))
+            return true;
+    return false;
+}
+
 bool model_accept_skip_reason(struct model *model, qk_id id, const char *reason)
 {
     struct model_job *job = model_find(model, id);
@@ -232,10 +247,10 @@ bool model_accept_skip_reason(struct model *model, qk_id id, const char *reason)
     bool accepted = false;
     for (size_t i = 0; i < model->count && !accepted; i++) {
         const struct model_job *cause = &model->jobs[i];
-        if (!marked[i] || !ended_badly(cause) || !is_bad(cause) ||
-            cause->ended_moment != job->root_moment)
+        if (!can_be_cause(model, cause, marked, job->root_moment))
             continue;
-        set_root(&trial, cause->id, cause->ended_order, cause->ended_moment);
+        set_root(&trial, cause->id, cause->ended_order ? cause->ended_order : 1,
+                 cause->ended_moment);
         write_reason(&trial);
         accepted = strcmp(trial.skip_reason, reason) == 0;
     }

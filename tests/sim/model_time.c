@@ -89,7 +89,7 @@ static struct model_job *next_due(struct model *model, struct model_now now)
 
 void model_tick(struct model *model, struct model_now now)
 {
-    model->moment++;
+    model_next_moment(model);
     struct model_job *job;
     while ((job = next_expired(model, now))) {
         model_lose(model, job);
@@ -137,7 +137,8 @@ static struct model_job *next_orphan(struct model *model, const char *const *sur
     struct model_job *next = NULL;
     for (size_t i = 0; i < model->count; i++) {
         struct model_job *job = &model->jobs[i];
-        if (job->status != QK_JOB_CLAIMED || is_survivor(survivors, count, job->worker))
+        if (job->status != QK_JOB_CLAIMED || job->held ||
+            is_survivor(survivors, count, job->worker))
             continue;
         if (!next || job->seq < next->seq)
             next = job;
@@ -148,7 +149,7 @@ static struct model_job *next_orphan(struct model *model, const char *const *sur
 void model_recover(struct model *model, const char *const *survivors, size_t count,
                    struct model_now now)
 {
-    model->moment++;
+    model_next_moment(model);
     struct model_job *orphan;
     while ((orphan = next_orphan(model, survivors, count))) {
         model_lose(model, orphan);
@@ -156,8 +157,9 @@ void model_recover(struct model *model, const char *const *survivors, size_t cou
     }
     for (size_t i = 0; i < model->count; i++) {
         struct model_job *job = &model->jobs[i];
-        if (job->status == QK_JOB_CLAIMED)
+        if (job->status == QK_JOB_CLAIMED && !job->held)
             job->deadline_us = model_add_us(now.mono_us, job->lease_us);
+        job->held = false;
         if (!model_is_terminal(job))
             job->strict = true;
     }

@@ -54,6 +54,7 @@ static const phrase phrases[] = {
     { "No space left on device", QK_EFULL, "make room and try again" },
     { "Disk quota exceeded", QK_EFULL, "make room and try again" },
     { "failed to offload data block", QK_ENOMEM, "the spill folder is full: make room" },
+    { "out of memory", QK_ENOMEM, "ask for less at once" },
     { "Could not set lock", QK_EBUSY, "another program has the file open" },
     { "Conflicting lock", QK_EBUSY, "another program has the file open" },
     { "newer version of DuckDB", QK_EVERSION, "the file needs a newer DuckDB" },

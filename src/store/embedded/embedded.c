@@ -129,7 +129,7 @@ void close_database(struct embedded *store)
         store->journal = NULL;
     }
     if (store->database != NULL) {
-        duckdb_close(&store->database);
+        qk__database_close(&store->database);
         store->database = NULL;
     }
 }
@@ -172,6 +172,16 @@ static void free_store(struct embedded *store)
     free(store);
 }
 
+static void embedded_stop(qk_store *base)
+{
+    struct embedded *store = embedded_of(base);
+    pthread_mutex_lock(&store->lock);
+    store->stopping = true;
+    pthread_cond_broadcast(&store->ready);
+    pthread_mutex_unlock(&store->lock);
+    qk__reader_interrupt(store->reader);
+}
+
 static bool is_memory(const struct embedded *store)
 {
     return strcmp(store->path, ":memory:") == 0;
@@ -188,6 +198,7 @@ static void embedded_close(qk_store *base)
     while (store->callers > 0) {
         wait_some(store, &store->ready, 10000);
     }
+    store->stopping = true;
     if (!store->broken && store->engine != NULL) {
         qk__engine_release(store->engine, embedded_now(store));
     }
@@ -239,6 +250,7 @@ static const struct qk_store_ops embedded_ops = {
     .worker_beat = embedded_worker_beat,
     .rows_open = embedded_rows_open,
     .wait_fd = embedded_wait_fd,
+    .stop = embedded_stop,
 };
 
 /* Strings of the configuration are the caller's; keep copies. */

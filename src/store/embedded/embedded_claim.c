@@ -192,7 +192,7 @@ static qk_status deliver(struct embedded *store, qk__grant *grants, size_t count
 static bool wait_for_work(struct embedded *store, const qk__claim_request *request, int64_t end_us)
 {
     int64_t left = INT64_MAX;
-    if (store->closing || is_interrupted(store, request->worker_id)) {
+    if (store->stopping || is_interrupted(store, request->worker_id)) {
         return false;
     }
     if (end_us != INT64_MAX) {
@@ -235,7 +235,7 @@ qk_status embedded_claim(qk_store *base, qk_claims **out, const qk__claim_reques
         announce(store);
         rc = count == 0 ? QK_EMPTY
                         : deliver(store, grants, count, request->worker_id, out, err);
-        if (store->closing && rc == QK_EMPTY) {
+        if (store->stopping && rc == QK_EMPTY) {
             rc = qk__error(err, QK_ECLOSED, "the store is being closed");
         }
         leave(store);

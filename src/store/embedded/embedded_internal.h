@@ -63,6 +63,7 @@ struct embedded {
     uint64_t durable_batch, seen_changes;
     struct failure failures[FAILURES_KEPT];
     size_t failure_count;
+    bool stopping; /* waits for work end; calls go on */
     bool closing, stop, broken; /* broken: not even a reopen helped */
     bool probing; /* a probe is under way */
     bool suspended; /* the last commit failed: a probe must succeed first */

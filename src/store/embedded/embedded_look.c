@@ -376,7 +376,7 @@ static qk_status wait_live(struct embedded *store, qk_id id, int64_t end_us, qk_
 {
     for (;;) {
         qk__row row;
-        if (store->closing) {
+        if (store->stopping) {
             return qk__error(err, QK_ECLOSED, "the store is being closed");
         }
         if (!qk__engine_get(store->engine, id, &row, NULL)) {

@@ -7,6 +7,7 @@
  */
 #include "store/embedded/embedded_internal.h"
 
+#include "store/embedded/database.h"
 #include "util/error.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@
 #define TURN_BYTES (96u << 20)
 #define IDLE_TURN_ROWS 2000u
 #define IDLE_US 2000000
+#define COMMIT_ATTEMPTS 3
 
 uint64_t present_gate(const struct embedded *store)
 {
@@ -102,12 +104,28 @@ static void committed(struct embedded *store, qk__cut *cut)
     pthread_cond_broadcast(&store->durable);
 }
 
-/* An error may be ambiguous: what is in the file decides. With `lock` held. */
+/* An error may be ambiguous: what is in the file decides. */
 static bool is_there(struct embedded *store, const qk__cut *cut)
 {
     uint64_t last = 0;
     return store->journal->ops->last_batch(store->journal, &last, NULL) == QK_OK &&
            last >= cut->batch;
+}
+
+/* A greedy query must not make a commit fail: it is interrupted, and the commit tried again. */
+static qk_status commit_with_memory(struct embedded *store, const qk__cut *cut, qk_error *err)
+{
+    qk_status rc = QK_ENOMEM;
+    for (int attempt = 0; rc == QK_ENOMEM && attempt < COMMIT_ATTEMPTS; attempt++) {
+        if (attempt > 0) {
+            qk__reader_interrupt(store->reader);
+            if (is_there(store, cut)) {
+                return QK_OK;
+            }
+        }
+        rc = store->journal->ops->commit(store->journal, cut, err);
+    }
+    return rc;
 }
 
 static void write_batch(struct embedded *store)
@@ -119,7 +137,7 @@ static void write_batch(struct embedded *store)
         return;
     }
     pthread_mutex_unlock(&store->lock);
-    qk_status rc = store->journal->ops->commit(store->journal, cut, &err);
+    qk_status rc = commit_with_memory(store, cut, &err);
     pthread_mutex_lock(&store->lock);
     if (rc == QK_OK || is_there(store, cut)) {
         committed(store, cut);
@@ -136,7 +154,7 @@ static bool pass_idle_time(struct embedded *store)
     qk__now now = embedded_now(store);
     int64_t wait = qk__engine_next_tick(store->engine, now);
     int64_t idle_for = now.mono_us - store->last_commit_us;
-    if (idle_for >= IDLE_US && turn_is_due(store, true)) {
+    if ((store->full_settle || idle_for >= IDLE_US) && turn_is_due(store, true)) {
         turn(store);
         return true;
     }
@@ -152,6 +170,7 @@ static bool pass_idle_time(struct embedded *store)
 void *writer_main(void *argument)
 {
     struct embedded *store = argument;
+    qk__database_private_files();
     pthread_mutex_lock(&store->lock);
     for (;;) {
         if (!store->broken) {
@@ -205,6 +224,7 @@ static void settle(struct embedded *store)
 void *keeper_main(void *argument)
 {
     struct embedded *store = argument;
+    qk__database_private_files();
     pthread_mutex_lock(&store->lock);
     while (!store->stop) {
         if (store->settle_due && !store->broken && !store->suspended) {
@@ -224,13 +244,10 @@ qk_status settle_all(struct embedded *store, qk_error *err)
         return rc;
     }
     rc = wait_durable(store, present_gate(store), err);
-    store->full_settle = true;
+    store->full_settle = true; /* only the writer turns: it may be in a commit now */
     while (rc == QK_OK && !store->closing) {
         if (store->suspended || store->broken) {
             rc = qk__error(err, store->trouble.code, "%s", store->trouble.message);
-        } else if (store->full_settle && turn_is_due(store, true)) {
-            turn(store);
-            announce(store);
         } else if (!store->full_settle && !store->settle_due && !store->settling &&
                    !qk__engine_carrying(store->engine) &&
                    !store->journal->ops->unsettled(store->journal)) {

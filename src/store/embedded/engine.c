@@ -40,6 +40,8 @@ void qk__engine_free(qk__engine *engine)
     if (engine == NULL) {
         return;
     }
+    free(engine->map);
+    engine->map = NULL;
     for (uint32_t i = 0; i < engine->chunk_count * CHUNK_JOBS; i++) {
         if (job_at(engine, i)->used) {
             job_release(engine, i);
@@ -56,7 +58,6 @@ void qk__engine_free(qk__engine *engine)
         free(engine->chunks[i]);
     }
     free(engine->chunks);
-    free(engine->map);
     free(engine->leases.items);
     free(engine->delayed.items);
     free(engine->dirty.items);

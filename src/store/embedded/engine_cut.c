@@ -226,6 +226,14 @@ static void clean_job(qk__engine *engine, struct job *job)
     }
 }
 
+static size_t copy_indexes(uint32_t *to, const uint32_t *from, size_t count)
+{
+    if (count > 0) {
+        memcpy(to, from, count * sizeof *to);
+    }
+    return count;
+}
+
 /* Nothing can fail from here on. */
 static void take(qk__engine *engine, qk__cut *cut)
 {
@@ -241,10 +249,8 @@ static void take(qk__engine *engine, qk__cut *cut)
     engine->carry_cursor = own->carry_cursor;
     engine->carrying = engine->carrying && !cut->carry_complete;
     engine->dirty.count = 0;
-    memcpy(own->fresh, engine->fresh.items, engine->fresh.count * sizeof *own->fresh);
-    own->fresh_count = engine->fresh.count;
-    memcpy(own->ended, engine->ended.items, engine->ended.count * sizeof *own->ended);
-    own->ended_count = engine->ended.count;
+    own->fresh_count = copy_indexes(own->fresh, engine->fresh.items, engine->fresh.count);
+    own->ended_count = copy_indexes(own->ended, engine->ended.items, engine->ended.count);
     own->retired = engine->retired.items;
     own->retired_count = engine->retired.count;
     own->loose = engine->loose.items;

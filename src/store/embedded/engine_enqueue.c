@@ -88,7 +88,7 @@ static qk_status find_existing(qk__engine *engine, qk_enqueued *out, const qk__n
 {
     const char *kind = NULL;
     const char *queue = NULL;
-    uint32_t index = job_find(engine, job->id);
+    uint32_t index = job->id_given ? job_find(engine, job->id) : NIL; /* a fresh id is new */
     *found = true;
     if (index != NIL) {
         const struct policy *policy = policy_of(engine, job_at(engine, index));

@@ -45,7 +45,9 @@ static uint32_t id_hash(qk_id id)
     uint64_t low = 0;
     memcpy(&high, id.bytes, 8);
     memcpy(&low, id.bytes + 8, 8);
-    uint64_t mixed = (high ^ (low * 0x9e3779b97f4a7c15u)) * 0xd6e8feb86659fd93u;
+    /* Ids made in a row differ in their last bytes only, which are the high ones of `low`. */
+    uint64_t mixed = high ^ (__builtin_bswap64(low) * 0x9e3779b97f4a7c15u);
+    mixed = (mixed ^ (mixed >> 32)) * 0xd6e8feb86659fd93u;
     return (uint32_t)(mixed >> 32);
 }
 
@@ -169,7 +171,9 @@ static void extra_free(qk__engine *engine, struct extra *extra)
 void job_release(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
-    map_remove(engine, job->id);
+    if (engine->map != NULL) { /* NULL: the whole engine goes */
+        map_remove(engine, job->id);
+    }
     if (job->payload != NULL && (job->flags & JF_LARGE) != 0) {
         engine->payload_resident -= job->payload_length;
     }

@@ -15,13 +15,14 @@
     "e.batch, e.id, e.seq, e.related, e.node, e.kind, e.queue, e.priority, "                       \
     "coalesce(e.payload, p.payload), e.created_at, e.status, e.execute_after, e.claimed_at, "      \
     "e.claimed_by, e.finished_at, e.attempts, e.attempt, e.result, e.error, e.exit_code, "         \
-    "e.log_tail, e.ext"
+    "e.log_tail, e.ext, CASE e.status WHEN 3 THEN 'done' WHEN 4 THEN 'failed' "                    \
+    "WHEN 5 THEN 'skipped' WHEN 6 THEN 'cancelled' END"
 
 /* A terminal image holds unless its job was reopened later. %1$s: settled, %2$s: the other. */
 static const char settle_history[] =
     "INSERT INTO history (batch, id, seq, related, node, kind, queue, priority, payload, "
     "created_at, status, execute_after, claimed_at, claimed_by, finished_at, attempts, attempt, "
-    "result, error, exit_code, log_tail, ext) SELECT " COLUMNS " FROM %1$s e "
+    "result, error, exit_code, log_tail, ext, state) SELECT " COLUMNS " FROM %1$s e "
     "LEFT JOIN (SELECT id, any_value(payload) AS payload FROM %1$s WHERE op = 3 GROUP BY id) p "
     "ON e.id = p.id AND e.payload IS NULL "
     "LEFT JOIN (SELECT id, max(batch) AS batch FROM (SELECT id, batch FROM %1$s WHERE op = 1 "

@@ -35,7 +35,7 @@ static const char create_tables[] =
     "CREATE TABLE IF NOT EXISTS queuack_meta(key VARCHAR, value VARCHAR);"
     "CREATE TABLE IF NOT EXISTS journal_a(batch BIGINT, op UTINYINT, " JOB_ROW ");"
     "CREATE TABLE IF NOT EXISTS journal_b(batch BIGINT, op UTINYINT, " JOB_ROW ");"
-    "CREATE TABLE IF NOT EXISTS history(batch BIGINT, " JOB_ROW ");"
+    "CREATE TABLE IF NOT EXISTS history(batch BIGINT, " JOB_ROW ", state VARCHAR);"
     "CREATE TABLE IF NOT EXISTS attempts(batch BIGINT, id UUID, attempt INTEGER, worker VARCHAR, "
     "claimed_at TIMESTAMP, finished_at TIMESTAMP, outcome UTINYINT, error VARCHAR, "
     "exit_code INTEGER, log_tail VARCHAR);" EDGES_TABLE RUNS_TABLE;

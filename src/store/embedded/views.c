@@ -2,9 +2,8 @@
  * Definitions of the views; see views.h.
  *
  * Rules of the file they rely on are in docs/file-format.md. Shapes that matter for speed, measured
- * with 10 M history rows: status stays a number up to the published views, so that a filter on its
- * text is evaluated on compressed segments; history takes part in no join; what a query does not
- * select (payload joins, JSON of ext) is not computed.
+ * with 10 M history rows: history's status is shown from its stored text (`state`), never through a
+ * CASE; history takes part in no join; what a query does not select (JSON of ext) is not computed.
  *
  * Building blocks: queuack_images (every image in both journals), queuack_reopens, queuack_payloads,
  * queuack_ended (history and terminal images that no later reopen voids), queuack_live (jobs that
@@ -44,15 +43,15 @@ typedef struct view {
     "CASE WHEN i.status = 1 AND i.execute_after <= make_timestamp(epoch_us(now())) "               \
     "THEN 0::UTINYINT ELSE i.status END"
 
-#define STATUS_TEXT                                                                                \
-    "CASE status WHEN 0 THEN 'pending' WHEN 1 THEN 'delayed' WHEN 2 THEN 'claimed' "               \
+#define STATE_OF(status)                                                                           \
+    "CASE " status " WHEN 0 THEN 'pending' WHEN 1 THEN 'delayed' WHEN 2 THEN 'claimed' "               \
     "WHEN 3 THEN 'done' WHEN 4 THEN 'failed' WHEN 5 THEN 'skipped' WHEN 6 THEN 'cancelled' END"
 
 #define JOB_COLUMNS                                                                                \
     "SELECT id, related AS dag_run_id, node AS node_name, "                                        \
     "CASE coalesce((ext->>'$.dm')::INTEGER, 0) WHEN 0 THEN 'all' WHEN 1 THEN 'any' "               \
     "WHEN 2 THEN 'all_done' WHEN 3 THEN 'one_failed' WHEN 4 THEN 'none_failed' END "               \
-    "AS dependency_mode, kind, payload::JSON AS payload, queue, " STATUS_TEXT " AS status, "       \
+    "AS dependency_mode, kind, payload::JSON AS payload, queue, state AS status, "                 \
     "priority::INTEGER AS priority, created_at, execute_after, claimed_at, claimed_by, "           \
     "finished_at AS completed_at, attempts, "                                                      \
     "coalesce((ext->>'$.ma')::INTEGER, CASE WHEN kind IN ('command', 'sql') THEN 1 ELSE 3 END) "   \
@@ -62,7 +61,7 @@ typedef struct view {
     "WHEN (ext->>'$.to')::BIGINT < 0 THEN NULL "                                                   \
     "ELSE (ext->>'$.to')::BIGINT / 1000000.0::DOUBLE END AS timeout_seconds, "                     \
     "result::JSON AS result, error, make_timestamp((ext->>'$.sk')::BIGINT) AS skipped_at, "        \
-    "ext->>'$.sr' AS skip_reason, CASE WHEN status = 5 THEN 'queuack' END AS skipped_by, "         \
+    "ext->>'$.sr' AS skip_reason, CASE WHEN state = 'skipped' THEN 'queuack' END AS skipped_by, " \
     "ext->'$.tg' AS tags, ext->>'$.nm' AS name, ext->>'$.uk' AS unique_key, "                      \
     "(ext->>'$.pg')::DOUBLE AS progress, ext->>'$.pm' AS progress_message, "                       \
     "(ext->>'$.mi')::INTEGER AS map_index, exit_code "
@@ -72,12 +71,10 @@ typedef struct view {
     "WHEN 3 THEN 'nacked' WHEN 4 THEN 'lost' WHEN 5 THEN 'cancelled' END"
 
 /* The last attempt of a job, told from its own row. */
-#define OWN_ATTEMPT                                                                                \
-    "SELECT id AS job_id, attempt, claimed_by AS worker_id, claimed_at, "                          \
-    "CASE WHEN status >= 3 THEN finished_at END AS finished_at, "                                  \
-    "CASE status WHEN 2 THEN 'running' WHEN 3 THEN 'done' WHEN 4 THEN 'failed' "                   \
-    "WHEN 6 THEN 'cancelled' END AS outcome, error, exit_code, log_tail FROM queuack_rows "        \
-    "WHERE attempt > 0 AND claimed_by IS NOT NULL AND status IN (2, 3, 4, 6)"
+#define OWN_ATTEMPT(outcome, source)                                                               \
+    "SELECT id AS job_id, attempt, claimed_by AS worker_id, claimed_at, finished_at, " outcome     \
+    " AS outcome, error, exit_code, log_tail FROM " source " WHERE attempt > 0 AND "               \
+    "claimed_by IS NOT NULL AND state IN ('claimed', 'done', 'failed', 'cancelled')"
 
 #define RUN_STATUS_TEXT                                                                            \
     "CASE status WHEN 0 THEN 'pending' WHEN 1 THEN 'running' WHEN 2 THEN 'paused' "                \
@@ -102,16 +99,16 @@ static const view views[] = {
       ") GROUP BY id",
       NULL },
     { "queuack_ended", false,
-      WITH_PAYLOAD("i.status")
+      WITH_PAYLOAD("i.status") ", " STATE_OF("i.status") " AS state"
       " FROM queuack_images i LEFT JOIN queuack_payloads p USING (id) WHERE i.status >= 3 "
       "AND NOT EXISTS (SELECT 1 FROM queuack_reopens r WHERE r.id = i.id AND r.batch > i.batch) "
-      "UNION ALL SELECT " QK__ROW_COLUMNS " FROM history",
+      "UNION ALL SELECT " QK__ROW_COLUMNS ", state FROM history",
       NULL },
     { "queuack_live", false,
-      WITH_PAYLOAD(READY_STATUS)
+      "SELECT *, " STATE_OF("status") " AS state FROM (" WITH_PAYLOAD(READY_STATUS)
       " FROM queuack_images i JOIN (SELECT id, max(batch) AS batch FROM queuack_images GROUP BY id)"
-      " m USING (id, batch) LEFT JOIN queuack_payloads p USING (id) WHERE i.status < 3",
-      WITH_PAYLOAD("i.status")
+      " m USING (id, batch) LEFT JOIN queuack_payloads p USING (id) WHERE i.status < 3)",
+      WITH_PAYLOAD("i.status") ", " STATE_OF("i.status") " AS state"
       " FROM %s() i LEFT JOIN queuack_payloads p USING (id) WHERE i.op <= 1" },
     { "queuack_workers", false, LAST_ROW("claimed_by, " LAST_COLUMNS, "claimed_by", "6"),
       "SELECT claimed_by, created_at, claimed_at, status, ext FROM %s() WHERE op = 6" },
@@ -119,7 +116,7 @@ static const view views[] = {
       "SELECT queue, created_at, claimed_at, status, ext FROM %s() WHERE op = 4" },
     { "queuack_rows", false, "FROM queuack_ended UNION ALL FROM queuack_live", NULL },
     { "jobs", true, JOB_COLUMNS "FROM queuack_rows", NULL },
-    { "dead_letter_queue", true, JOB_COLUMNS "FROM queuack_rows WHERE status = 4", NULL },
+    { "dead_letter_queue", true, JOB_COLUMNS "FROM queuack_rows WHERE state = 'failed'", NULL },
     { "job_dependencies", true,
       "SELECT child AS child_job_id, parent AS parent_job_id FROM edges UNION ("
       BOTH("id, related", "op = 5") ")",
@@ -129,7 +126,9 @@ static const view views[] = {
       OUTCOME_TEXT("outcome") " AS outcome, error, exit_code, log_tail FROM attempts UNION ALL "
       BOTH("id, attempt, claimed_by, claimed_at, finished_at, " OUTCOME_TEXT("status")
            ", error, exit_code, log_tail", "op = 2")
-      " UNION ALL " OWN_ATTEMPT,
+      " UNION ALL " OWN_ATTEMPT("state", "queuack_ended")
+      " UNION ALL " OWN_ATTEMPT("CASE state WHEN 'claimed' THEN 'running' ELSE state END",
+                                "queuack_live"),
       NULL },
     { "dag_runs", true,
       "SELECT id, parent_job_id, root_run_id, name, description, created_at, completed_at, "
@@ -143,10 +142,10 @@ static const view views[] = {
       "coalesce(running, 0) AS running_jobs, coalesce(skipped, 0) AS skipped_jobs, "
       "coalesce(\"delayed\", 0) AS delayed_jobs, coalesce(cancelled, 0) AS cancelled_jobs "
       "FROM dag_runs r LEFT JOIN (SELECT related, count(*) AS total, "
-      "count(*) FILTER (status = 0) AS pending, count(*) FILTER (status = 1) AS \"delayed\", "
-      "count(*) FILTER (status = 2) AS running, count(*) FILTER (status = 3) AS done, "
-      "count(*) FILTER (status = 4) AS failed, count(*) FILTER (status = 5) AS skipped, "
-      "count(*) FILTER (status = 6) AS cancelled FROM queuack_rows WHERE related IS NOT NULL "
+      "count(*) FILTER (state = 'pending') AS pending, count(*) FILTER (state = 'delayed') AS \"delayed\", "
+      "count(*) FILTER (state = 'claimed') AS running, count(*) FILTER (state = 'done') AS done, "
+      "count(*) FILTER (state = 'failed') AS failed, count(*) FILTER (state = 'skipped') AS skipped, "
+      "count(*) FILTER (state = 'cancelled') AS cancelled FROM queuack_rows WHERE related IS NOT NULL "
       "GROUP BY related) c ON c.related = r.id",
       NULL },
     { "workers", true,
@@ -159,9 +158,11 @@ static const view views[] = {
       "SELECT coalesce(n.queue, q.queue) AS name, coalesce(q.status, 0) = 1 AS paused, "
       "(q.ext->>'$.co')::INTEGER AS concurrency, coalesce(n.waiting, 0) AS waiting, "
       "coalesce(n.claimed, 0) AS claimed FROM (SELECT queue, "
-      "count(*) FILTER (status < 2) AS waiting, count(*) FILTER (status = 2) AS claimed "
-      "FROM (SELECT queue, status FROM queuack_live UNION ALL "
-      "(SELECT DISTINCT queue, 3::UTINYINT FROM queuack_ended)) GROUP BY queue) n "
+      "count(*) FILTER (state IN ('pending', 'delayed')) AS waiting, "
+      "count(*) FILTER (state = 'claimed') AS claimed "
+      "FROM (SELECT queue, state FROM queuack_live UNION ALL SELECT queue, NULL FROM "
+      "(SELECT DISTINCT queue FROM history) UNION ALL SELECT queue, NULL FROM "
+      "(SELECT DISTINCT queue FROM queuack_images)) GROUP BY queue) n "
       "FULL JOIN queuack_queues q USING (queue)",
       NULL },
 };

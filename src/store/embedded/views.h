@@ -17,7 +17,8 @@
 /* Rises whenever a definition changes; an older file's stored views are then made anew. */
 #define QK__VIEWS_VERSION 1
 
-/* Columns of qk_live_<n> and of the building blocks, in order; without batch. */
+/* Columns of qk_live_<n> (after op) and of the building blocks (which end with `state`, the status
+ * as text), in order; without batch. */
 #define QK__ROW_COLUMNS                                                                            \
     "id, seq, related, node, kind, queue, priority, payload, created_at, status, execute_after, "  \
     "claimed_at, claimed_by, finished_at, attempts, attempt, result, error, exit_code, log_tail, " \

@@ -99,6 +99,8 @@ static void test_make__is_private_and_new(void **state)
     assert_non_null(path);
     qk__temp_file_remove(&file);
     assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(rmdir(*state), 0); /* nothing else is left either */
+    assert_int_equal(mkdir(*state, 0700), 0);
     free(path);
 }
 

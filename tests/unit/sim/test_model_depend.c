@@ -6,7 +6,7 @@
 
 /* --- modes: how the two parents a and b end, and what becomes of the child ------------------- */
 
-enum end { LIVE, DONE, FAIL, FAIL_ON, CANCEL, SKIP_FAIL, SKIP_COND };
+enum end { LIVE, DONE, FAIL, FAIL_ON, CANCEL, CANCEL_ON, SKIP_FAIL, SKIP_COND };
 enum fate { WAITS, STARTS, FOR_A, FOR_B, CONDITION };
 
 struct parent {
@@ -26,7 +26,7 @@ static void create_parent(struct parent *parent)
     if (is_skipping(parent))
         parent->cause = add(SPEC(.kind = parent->kind));
     struct model_spec spec = { .kind = is_skipping(parent) ? "never" : parent->kind };
-    spec.continue_on_failure = parent->end == FAIL_ON;
+    spec.continue_on_failure = parent->end == FAIL_ON || parent->end == CANCEL_ON;
     spec.needs = &parent->cause;
     spec.needs_count = is_skipping(parent);
     spec.mode = parent->end == SKIP_COND ? QK_MODE_ONE_FAILED : QK_MODE_ALL;
@@ -39,7 +39,7 @@ static void finish_parent(const struct parent *parent)
 {
     if (parent->end == LIVE)
         return;
-    if (parent->end == CANCEL) {
+    if (parent->end == CANCEL || parent->end == CANCEL_ON) {
         assert_int_equal(model_cancel(m, parent->id, T(0)), QK_OK);
         return;
     }
@@ -101,6 +101,7 @@ static void test_mode_all(void **state)
     check_mode(QK_MODE_ALL, DONE, LIVE, WAITS);
     check_mode(QK_MODE_ALL, FAIL, LIVE, FOR_A);
     check_mode(QK_MODE_ALL, CANCEL, LIVE, FOR_A);
+    check_mode(QK_MODE_ALL, CANCEL_ON, LIVE, FOR_A);
     check_mode(QK_MODE_ALL, SKIP_FAIL, LIVE, FOR_A);
     check_mode(QK_MODE_ALL, SKIP_COND, LIVE, CONDITION);
     check_mode(QK_MODE_ALL, FAIL, FAIL, FOR_A);

@@ -89,6 +89,7 @@ static void test_error_errno__appends_the_reason(void **state)
     assert_int_equal(qk__error_errno(&err, QK_EIO, ENOSPC, "writing"), QK_EFULL);
     assert_int_equal(err.code, QK_EFULL);
     assert_int_equal(qk__error_errno(NULL, QK_EIO, EDQUOT, "writing"), QK_EFULL);
+    assert_int_equal(qk__error_errno(NULL, QK_EIO, ENOMEM, "writing"), QK_ENOMEM);
 }
 
 typedef struct seen_line {

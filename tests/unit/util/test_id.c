@@ -123,9 +123,11 @@ static void test_new__rises_across_threads_and_never_repeats(void **state)
     free(order_after);
 }
 
-static void make_into(int fd)
+static void make_when_told(int go, int fd)
 {
     qk_id ids[FORKED_IDS];
+    char byte;
+    (void)!read(go, &byte, 1); /* returns when the parent closes its end */
     for (int i = 0; i < FORKED_IDS; i++)
         ids[i] = qk_id_new();
     _exit(write(fd, ids, sizeof(ids)) == (ssize_t)sizeof(ids) ? 0 : 1);
@@ -141,40 +143,91 @@ static void read_all(int fd, void *data, size_t size)
     }
 }
 
+/* All start from the same inherited state in the same moment, so that only their own randomness can
+ * keep them apart. */
 static void test_new__forked_children_make_their_own(void **state)
 {
     (void)state;
-    enum { CHILDREN = 4 };
-    static qk_id ids[(CHILDREN + 1) * FORKED_IDS];
-    qk_id before = qk_id_new();
+    enum { CHILDREN = 8 };
+    static qk_id ids[CHILDREN * FORKED_IDS];
+    pid_t pids[CHILDREN];
+    int go[2], results[CHILDREN][2], status;
+    assert_false(qk_id_is_none(qk_id_new())); /* the parent has drawn */
+    assert_int_equal(pipe(go), 0);
     for (int child = 0; child < CHILDREN; child++) {
-        int ends[2];
-        int status;
-        assert_int_equal(pipe(ends), 0);
-        pid_t pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0)
-            make_into(ends[1]);
-        close(ends[1]);
-        read_all(ends[0], ids + (size_t)child * FORKED_IDS, FORKED_IDS * sizeof(qk_id));
-        close(ends[0]);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(status, 0);
-    }
-    for (size_t i = 0; i < FORKED_IDS; i++)
-        ids[CHILDREN * FORKED_IDS + i] = qk_id_new();
-
-    /* The random bits tell the processes apart, whatever the clock does. */
-    for (size_t a = 0; a <= CHILDREN; a++) {
-        for (size_t b = 0; b < a; b++) {
-            const uint8_t *x = ids[a * FORKED_IDS].bytes, *y = ids[b * FORKED_IDS].bytes;
-            assert_true(memcmp(x + 8, y + 8, 5) != 0 || x[7] != y[7]);
+        assert_int_equal(pipe(results[child]), 0);
+        pids[child] = fork();
+        assert_true(pids[child] >= 0);
+        if (pids[child] == 0) {
+            close(go[1]);
+            make_when_told(go[0], results[child][1]);
         }
+        close(results[child][1]);
+    }
+    close(go[0]);
+    close(go[1]);
+    for (int child = 0; child < CHILDREN; child++) {
+        read_all(results[child][0], ids + (size_t)child * FORKED_IDS, FORKED_IDS * sizeof(qk_id));
+        close(results[child][0]);
+        assert_int_equal(waitpid(pids[child], &status, 0), pids[child]);
+        assert_int_equal(status, 0);
     }
     qsort(ids, sizeof(ids) / sizeof(ids[0]), sizeof(ids[0]), by_id);
     for (size_t i = 1; i < sizeof(ids) / sizeof(ids[0]); i++)
         assert_true(qk_id_compare(ids[i - 1], ids[i]) < 0);
-    assert_false(qk_id_is_none(before));
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* People name a job by the last six digits of its id. */
+static void test_new__the_last_six_digits_tell_jobs_apart(void **state)
+{
+    (void)state;
+    enum { COUNT = 15000 };
+    static uint32_t tails[COUNT];
+    uint64_t first_ms = 0, last_ms = 0;
+    for (int i = 0; i < COUNT; i++) {
+        qk_id id = qk_id_new();
+        last_ms = milliseconds_of(id);
+        if (i % 1000 == 999) { /* spread over many milliseconds, as jobs are */
+            struct timespec now;
+            do
+                clock_gettime(CLOCK_REALTIME_COARSE, &now);
+            while ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 <= last_ms);
+        }
+        if (i == 0)
+            first_ms = last_ms;
+        tails[i] = (uint32_t)id.bytes[13] << 16 | (uint32_t)id.bytes[14] << 8 | id.bytes[15];
+    }
+    assert_true(last_ms - first_ms > 10);
+    qsort(tails, COUNT, sizeof(tails[0]), by_number);
+    for (int i = 1; i < COUNT; i++)
+        assert_int_not_equal(tails[i - 1], tails[i]);
+}
+
+/* Ids whose counters are equal differ in the four digits before it. */
+static void test_new__a_longer_suffix_tells_distant_jobs_apart(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 50 };
+    uint32_t middles[ROUNDS];
+    qk_id first = qk_id_new();
+    for (int i = 0; i < ROUNDS; i++) {
+        qk__id_block block;
+        qk__id_block_take(&block, (1 << 20) - 1);
+        qk_id id = qk_id_new();
+        middles[i] = (uint32_t)id.bytes[11] << 12 | (uint32_t)id.bytes[12] << 4 | id.bytes[13] >> 4;
+        assert_int_not_equal(qk_id_compare(first, id), 0);
+    }
+    size_t equal = 0;
+    qsort(middles, ROUNDS, sizeof(middles[0]), by_number);
+    for (int i = 1; i < ROUNDS; i++)
+        equal += middles[i - 1] == middles[i];
+    assert_true(equal <= 1); /* 20 bits: two of fifty meet once in a thousand runs */
 }
 
 static void test_block__lies_between_the_ids_around_it(void **state)
@@ -234,6 +287,8 @@ int main(void)
         cmocka_unit_test(test_new__is_a_version_7_uuid_of_now),
         cmocka_unit_test(test_new__rises_across_threads_and_never_repeats),
         cmocka_unit_test(test_new__forked_children_make_their_own),
+        cmocka_unit_test(test_new__the_last_six_digits_tell_jobs_apart),
+        cmocka_unit_test(test_new__a_longer_suffix_tells_distant_jobs_apart),
         cmocka_unit_test(test_block__lies_between_the_ids_around_it),
         cmocka_unit_test(test_text__round_trip_and_refusals),
     };

@@ -1,0 +1,86 @@
+# Stores that are not there, not ours, damaged, or taken.
+. "$(dirname "$0")/lib.sh"
+
+for command in "stats" "jobs list" "jobs show @1" "jobs result @1" "jobs logs @1" "jobs wait @1" \
+    "jobs retry @1" "jobs cancel @1" "jobs purge --all" "dead list" "dead retry --all" \
+    "dead purge --all" "queues list" "queues pause a" "workers list"; do
+    refuses "$command without a store" 5 "no store at .*q.duckdb" $command
+done
+refuses "sql without a store" 5 "no store at .*q.duckdb" sql "SELECT 1"
+is "none of them makes one" "$(ls "$QUEUACK_DB" 2>/dev/null)" ""
+refuses "a folder that is not there" 5 "." --db "$DIR/missing/q.duckdb" enqueue k
+refuses "a folder" 2 "is a folder" --db "$DIR/tmp" stats
+refuses "an empty name" 2 "empty" --db "" stats
+
+printf 'this is not a database\n' >text.duckdb
+head -c 100000 /dev/urandom >random.duckdb
+for file in text random; do
+    cp $file.duckdb copy
+    run --db "$DIR/$file.duckdb" stats
+    like "$file: refused" "$status" "^(4|5)$"
+    is "$file: in one line" "$(wc -l <"$DIR/err")" 1
+    run --db "$DIR/$file.duckdb" enqueue k
+    like "$file: nor written to" "$status" "^(4|5)$"
+    is "$file: nothing is changed" "$(cmp copy $file.duckdb && echo same)" same
+done
+q enqueue --quiet k >/dev/null
+size=$(stat -c %s "$QUEUACK_DB")
+head -c $((size / 2)) "$QUEUACK_DB" >cut.duckdb
+run --db "$DIR/cut.duckdb" stats
+exits "a file cut in half" 5
+cp "$QUEUACK_DB" flipped.duckdb
+printf '\377\377\377\377\377\377\377\377' | dd of=flipped.duckdb bs=1 seek=4100 conv=notrunc 2>/dev/null
+cp flipped.duckdb copy
+run --db "$DIR/flipped.duckdb" stats
+exits "a file with a broken header" 5
+is "is left as it is" "$(cmp copy flipped.duckdb && echo same)" same
+
+duckdb_write() {
+    python3 "$HERE/duckdb_query.py" --write "$@"
+}
+if duckdb_write "$DIR/foreign.duckdb" "CREATE TABLE t (a INT)" 2>"$DIR/err"; then
+    refuses "a DuckDB file of somebody else" 4 "." --db "$DIR/foreign.duckdb" stats
+    duckdb_write "$DIR/original.duckdb" "CREATE TABLE jobs (id VARCHAR, status VARCHAR)"
+    refuses "a file of the original" 4 "original" --db "$DIR/original.duckdb" enqueue k
+    cp "$QUEUACK_DB" newer.duckdb
+    duckdb_write "$DIR/newer.duckdb" "UPDATE queuack_meta SET value = '9999' WHERE key = 'schema'"
+    refuses "a schema from the future" 5 "." --db "$DIR/newer.duckdb" stats
+else
+    echo "# plain DuckDB cannot be reached: $(cat "$DIR/err")"
+fi
+
+chmod 000 "$QUEUACK_DB"
+if ! cat "$QUEUACK_DB" >/dev/null 2>&1; then
+    refuses "a file that may not be read" 5 "." stats
+fi
+chmod 600 "$QUEUACK_DB"
+mkdir locked && chmod 500 locked
+if ! touch locked/x 2>/dev/null; then
+    refuses "a folder that may not be written" 5 "." --db "$DIR/locked/q.duckdb" enqueue k
+fi
+chmod 700 locked
+
+# A second opener.
+mkfifo started go
+q enqueue --quiet -- sh -c '[ -e before ] && exit; touch before; echo $$ >>pids; echo started >started; read x <go' \
+    >/dev/null
+start worker -j 1
+is "a worker owns the file" "$(word_from started)" started
+begin=$SECONDS
+refuses "the second opener is told" 5 "." stats
+like "after waiting a little" "$((SECONDS - begin))" "^[0-9]+$"
+run --json stats
+python3 -c 'import json, sys; assert json.loads(sys.argv[1])["error"]["code"] == "store_busy"' "$err"
+is "with a code of its own" $? 0
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null
+run --json stats
+exits "a killed owner leaves the file free" 0
+json "and its job waits again" 'sum(d["queues"]["default"][s] for s in ("pending", "claimed")) >= 1'
+run worker --drain --quiet
+exits "to be run again" 0
+
+run --db :memory: --json enqueue k
+exits "memory is a store as well" 0
+json "though a short-lived one" 'd["duplicate"] is False'
+finish
