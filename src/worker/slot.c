@@ -140,6 +140,22 @@ static bool drained(qk_worker *pool)
            backlog.pending == 0 && backlog.delayed == 0 && backlog.claimed == 0;
 }
 
+/* Slots that neither claim nor wait. Caller holds the pool's lock. */
+static unsigned at_work(const qk_worker *pool)
+{
+    return pool->alive - pool->waiting - (pool->claiming ? 1 : 0);
+}
+
+/* Asks for the backlog only when no slot of the pool itself keeps it from draining: that costs the
+ * store a look at every job. */
+static bool should_end(qk_worker *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool quiet = at_work(pool) == 0;
+    pthread_mutex_unlock(&pool->lock);
+    return quiet && drained(pool);
+}
+
 static qk_status claim(qk_worker *pool, size_t max, qk_error *err)
 {
     qk_claims *claims = NULL;
@@ -150,7 +166,7 @@ static qk_status claim(qk_worker *pool, size_t max, qk_error *err)
     request.wait_us = pool->drain ? 0 : INT64_MAX;
     qk_status rc = pool->store->ops->claim(pool->store, &claims, &request, err);
     if (rc == QK_EMPTY && pool->drain) {
-        if (drained(pool)) {
+        if (should_end(pool)) {
             qk__pool_stop(pool, false);
             return QK_EMPTY;
         }
@@ -214,14 +230,19 @@ static void follow(qk__slot *slot)
     pool->waiting--;
 }
 
+/* Before it waits: reports, and if it was the last to work, looks whether the pool has drained, which
+ * is what the claimer is then waiting for. Caller holds the lock, which is released meanwhile. */
 static void report_unlocked(qk__slot *slot)
 {
     qk_worker *pool = slot->pool;
 
     pthread_mutex_unlock(&pool->lock);
     qk__slot_report(slot);
-    /* The claimer may be waiting for just this to be over. */
-    if (pool->drain && drained(pool))
+    pthread_mutex_lock(&pool->lock);
+    if (!pool->drain || at_work(pool) > 1)
+        return;
+    pthread_mutex_unlock(&pool->lock);
+    if (drained(pool))
         qk__pool_stop(pool, false);
     pthread_mutex_lock(&pool->lock);
 }

@@ -33,7 +33,7 @@ void plain_copy(char *out, size_t size, const char *store, const char *folder)
 {
     static const char *const suffixes[] = { "", ".wal", ".wal.checkpoint", ".wal.recovery" };
     char from[4096], to[4096];
-    snprintf(out, size, "%s/copy.duckdb", folder);
+    snprintf(out, size, "%s/copy.db", folder);
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
         snprintf(from, sizeof(from), "%s%s", store, suffixes[i]);
         snprintf(to, sizeof(to), "%s%s", out, suffixes[i]);

@@ -53,6 +53,7 @@ typedef struct phrase {
 static const phrase phrases[] = {
     { "No space left on device", QK_EFULL, "make room and try again" },
     { "Disk quota exceeded", QK_EFULL, "make room and try again" },
+    { "File too large", QK_EFULL, "raise the limit on the size of files" },
     { "failed to offload data block", QK_ENOMEM, "the spill folder is full: make room" },
     { "out of memory", QK_ENOMEM, "ask for less at once" },
     { "Could not set lock", QK_EBUSY, "another program has the file open" },

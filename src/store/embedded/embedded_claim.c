@@ -228,7 +228,7 @@ qk_status embedded_claim(qk_store *base, qk_claims **out, const qk__claim_reques
     if (rc == QK_OK) {
         int64_t end_us = end_of_wait(store, request->wait_us);
         size_t count = 0;
-        while (!store->suspended &&
+        while (!store->suspended && !store->broken &&
                (count = qk__engine_claim(store->engine, embedded_now(store), request, grants)) == 0 &&
                wait_for_work(store, request, end_us)) {
         }

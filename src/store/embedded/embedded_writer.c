@@ -13,12 +13,17 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#define TURN_ROWS 500000u
+#define TURN_ROWS 400000u
 #define TURN_COMMITS 1500u
-#define TURN_BYTES (96u << 20)
+#define TURN_BYTES (64u << 20)
+/* With a large backlog the journal does not turn; its log is checkpointed all the same. */
+#define LOG_ROWS 600000u
+#define LOG_COMMITS 2000u
+#define LOG_BYTES (96u << 20)
 #define IDLE_TURN_ROWS 2000u
 #define IDLE_US 2000000
 #define COMMIT_ATTEMPTS 3
+#define RETRY_US 1000000
 
 uint64_t present_gate(const struct embedded *store)
 {
@@ -90,14 +95,33 @@ static void turn(struct embedded *store)
     qk__engine_carry_start(store->engine);
 }
 
+static uint64_t cut_bytes(const qk__cut *cut)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < cut->count; i++) {
+        const qk__row *row = &cut->rows[i];
+        bytes += 100 + row->payload.length + row->result.length + row->log_tail.length;
+    }
+    return bytes;
+}
+
+static bool checkpoint_is_due(const struct embedded *store)
+{
+    return store->log_rows >= LOG_ROWS || store->log_commits >= LOG_COMMITS ||
+           store->log_bytes >= LOG_BYTES;
+}
+
 static void committed(struct embedded *store, qk__cut *cut)
 {
     store->counters.commits++;
+    store->log_commits++;
+    store->log_rows += cut->count;
+    store->log_bytes += cut_bytes(cut);
     store->counters.commit_rows += cut->count;
     store->durable_batch = cut->batch;
     store->last_commit_us = embedded_now(store).mono_us;
     store->settle_due |= cut->carry_complete;
-    if (store->settle_due) {
+    if (store->settle_due || checkpoint_is_due(store)) {
         pthread_cond_broadcast(&store->upkeep);
     }
     qk__engine_finish(store->engine, cut);
@@ -198,23 +222,38 @@ void *writer_main(void *argument)
     return NULL;
 }
 
-static void settle(struct embedded *store)
+/* Settles if that is due, and checkpoints. Releases `lock` meanwhile. */
+static void keep(struct embedded *store)
 {
     qk_error err = QK_ERROR_INIT;
     qk__journal *journal = store->journal;
+    bool settle = store->settle_due;
+    uint64_t rows = store->log_rows;
+    uint64_t commits = store->log_commits;
+    uint64_t bytes = store->log_bytes;
     store->settling = true;
     store->settle_due = false;
     pthread_mutex_unlock(&store->lock);
-    qk_status rc = journal->ops->settle(journal, &err);
+    qk_status rc = settle ? journal->ops->settle(journal, &err) : QK_OK;
     pthread_mutex_lock(&store->lock);
+    bool settled = rc == QK_OK;
+    if (settled) {
+        bool quiet = embedded_now(store).mono_us - store->last_commit_us > IDLE_US / 2;
+        pthread_mutex_unlock(&store->lock);
+        rc = journal->ops->checkpoint(journal, quiet, &err);
+        pthread_mutex_lock(&store->lock);
+    }
     store->settling = false;
-    store->counters.checkpoints += rc == QK_OK;
-    if (rc != QK_OK) {
-        store->settle_due = true; /* later: nothing is lost by waiting */
-        qk__log_write(&store->config.log, QK_LOG_WARN, "settling the journal failed: %s",
-                      err.message);
+    if (rc == QK_OK) {
+        store->counters.checkpoints++;
+        store->log_rows -= rows;
+        store->log_commits -= commits;
+        store->log_bytes -= bytes;
+    } else {
+        store->settle_due |= !settled; /* later: nothing is lost by waiting */
+        qk__log_write(&store->config.log, QK_LOG_WARN, "upkeep of the journal: %s", err.message);
         if (!store->stop) {
-            wait_some(store, &store->upkeep, 1000000);
+            wait_some(store, &store->upkeep, RETRY_US);
         }
     }
     pthread_cond_broadcast(&store->upkeep);
@@ -227,8 +266,9 @@ void *keeper_main(void *argument)
     qk__database_private_files();
     pthread_mutex_lock(&store->lock);
     while (!store->stop) {
-        if (store->settle_due && !store->broken && !store->suspended) {
-            settle(store);
+        if ((store->settle_due || checkpoint_is_due(store)) && !store->broken &&
+            !store->suspended) {
+            keep(store);
         } else {
             wait_some(store, &store->upkeep, 3600000000);
         }

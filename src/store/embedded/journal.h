@@ -4,7 +4,8 @@
  * Two implementations: DuckDB (journal_duckdb.c), and a model disk for simulations, whose commits
  * are present, absent, or reported failed yet present.
  *
- * One thread (the writer) calls commit and turn; settle may run on another thread meanwhile.
+ * One thread (the writer) calls commit and turn; settle and checkpoint may run on another thread
+ * meanwhile.
  * Invariants:
  *  1. Batches become durable in order, each whole or not at all.
  *  2. After a commit that failed, last_batch tells whether it is there (errors may be ambiguous).
@@ -33,8 +34,11 @@ struct qk__journal_ops {
     /* Rows and commits in the active table. */
     void (*size)(const qk__journal *journal, uint64_t *rows, uint64_t *commits, uint64_t *bytes);
     void (*turn)(qk__journal *journal);
-    /* Moves ended rows of the inactive table to the history and empties it, then checkpoints. */
+    /* Moves ended rows of the inactive table to the history and empties it. */
     qk_status (*settle)(qk__journal *journal, qk_error *err);
+    /* Moves the log into the tables' own blocks. quiet: nobody is writing, so that the thorough
+     * kind may be used, which makes commits wait. */
+    qk_status (*checkpoint)(qk__journal *journal, bool quiet, qk_error *err);
     void (*close)(qk__journal *journal);
 };
 

@@ -22,8 +22,8 @@ static const duckdb_type column_types[JOURNAL_COLUMNS] = {
     DUCKDB_TYPE_INTEGER,   DUCKDB_TYPE_VARCHAR,   DUCKDB_TYPE_VARCHAR,
 };
 
-static qk_status query_numbers(duckdb_connection connection, const char *sql, int64_t *values,
-                               idx_t count, qk_error *err)
+qk_status journal_numbers(duckdb_connection connection, const char *sql, int64_t *values,
+                          idx_t count, qk_error *err)
 {
     duckdb_result result;
     qk_status rc = QK_OK;
@@ -42,7 +42,7 @@ static qk_status last_batch(qk__journal *base, uint64_t *out, qk_error *err)
 {
     struct duckdb_journal *journal = (struct duckdb_journal *)base;
     int64_t batch = 0;
-    qk_status rc = query_numbers(journal->writer,
+    qk_status rc = journal_numbers(journal->writer,
                                  "SELECT greatest((SELECT coalesce(max(batch), 0) FROM journal_a), "
                                  "(SELECT coalesce(max(batch), 0) FROM journal_b), "
                                  "(SELECT coalesce(max(batch), 0) FROM history))",
@@ -164,6 +164,7 @@ static void close_journal(qk__journal *base)
     }
     duckdb_disconnect(&journal->writer);
     duckdb_disconnect(&journal->maintenance);
+    duckdb_disconnect(&journal->bystander);
     pthread_mutex_destroy(&journal->settling);
     free(journal);
 }
@@ -176,13 +177,14 @@ static const struct qk__journal_ops duckdb_ops = {
     .size = size,
     .turn = turn,
     .settle = journal_settle,
+    .checkpoint = journal_checkpoint,
     .close = close_journal,
 };
 
 static qk_status find_active(struct duckdb_journal *journal, qk_error *err)
 {
     int64_t v[6] = { 0 };
-    qk_status rc = query_numbers(
+    qk_status rc = journal_numbers(
         journal->writer,
         "SELECT (SELECT count(*) FROM journal_a), (SELECT count(*) FROM journal_b), "
         "(SELECT coalesce(max(batch), 0) FROM journal_a), "
@@ -217,7 +219,8 @@ qk_status qk__journal_duckdb_open(qk__journal **out, duckdb_database database,
     qk_status rc = QK_OK;
     if (journal->chunk == NULL ||
         duckdb_connect(database, &journal->writer) != DuckDBSuccess ||
-        duckdb_connect(database, &journal->maintenance) != DuckDBSuccess) {
+        duckdb_connect(database, &journal->maintenance) != DuckDBSuccess ||
+        duckdb_connect(database, &journal->bystander) != DuckDBSuccess) {
         rc = qk__error(err, QK_ENOMEM, "cannot connect to the store");
     }
     rc = rc == QK_OK ? find_active(journal, err) : rc;

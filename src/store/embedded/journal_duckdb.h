@@ -18,7 +18,7 @@
 
 struct duckdb_journal {
     qk__journal base;
-    duckdb_connection writer, maintenance;
+    duckdb_connection writer, maintenance, bystander; /* bystander: see journal_checkpoint */
     duckdb_appender appender; /* of the active table, kept between commits; NULL: none */
     duckdb_logical_type types[JOURNAL_COLUMNS];
     duckdb_data_chunk chunk;
@@ -45,6 +45,11 @@ qk_status journal_replay(qk__journal *journal, qk__journal_visit_fn visit, void 
 
 /* journal_settle.c */
 qk_status journal_settle(qk__journal *journal, qk_error *err);
+qk_status journal_checkpoint(qk__journal *journal, bool quiet, qk_error *err);
+
+/* journal_duckdb.c: one row of integers. */
+qk_status journal_numbers(duckdb_connection connection, const char *sql, int64_t *values,
+                          idx_t count, qk_error *err);
 
 /* In 1.5 but not in the header of 1.4. */
 duckdb_state duckdb_appender_clear(duckdb_appender appender);
