@@ -56,6 +56,7 @@ static const char history_sql[] =
     " 'default' AS queue, 50 AS priority,"
     " '{\"i\":' || (10000000 + i %% 90000000) || ',\"s\":\"abcdefghijklmno\"}' AS payload,"
     " t AS created_at, CASE WHEN i %% 100 = 99 THEN 4 ELSE 3 END AS status,"
+    " CASE WHEN i %% 100 = 99 THEN 'failed' ELSE 'done' END AS state,"
     " t + INTERVAL 2 MILLISECOND AS claimed_at, 'bench-12345-abcdef01' AS claimed_by,"
     " t + INTERVAL 3 MILLISECOND AS finished_at, 1 AS attempts, 1 AS attempt,"
     " CASE WHEN i %% 100 = 99 THEN 'no such file' END AS error "

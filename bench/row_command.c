@@ -74,7 +74,7 @@ static double with_xargs(const bench *b, uint64_t total)
 
 void bench_row_command(bench *b)
 {
-    uint64_t total = b->full ? 10000 : 1000;
+    uint64_t total = b->full ? 10000 : 300;
     double jobs[3], xargs[3];
     for (size_t i = 0; i < 3; i++) {
         jobs[i] = (double)total / as_jobs(b, total);

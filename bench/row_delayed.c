@@ -30,7 +30,7 @@ void bench_row_delayed(bench *b)
 {
     char plain[BENCH_PATH_SIZE], old[BENCH_PATH_SIZE];
     double without[3], with[3];
-    uint64_t total = b->full ? 1000000 : 100000;
+    uint64_t total = b->full ? 1000000 : 50000;
     bench_fresh_path(plain, b, "plain");
     bench_fresh_path(old, b, "old");
     put_delayed(old);

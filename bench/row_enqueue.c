@@ -23,7 +23,7 @@ static double per_s(const bench *b, uint64_t total, size_t batch, size_t threads
 static double bulk(bench *b, size_t batch, size_t threads)
 {
     char key[64];
-    uint64_t total = b->full ? 1000000 : 200000;
+    uint64_t total = b->full ? 1000000 : 100000;
     double rounds[3];
     for (size_t i = 0; i < 3; i++)
         rounds[i] = per_s(b, total, batch, threads);

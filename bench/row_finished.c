@@ -72,8 +72,8 @@ static void real_size(bench *b, uint64_t total)
 
 void bench_row_finished(bench *b)
 {
-    uint64_t total = b->full ? 1000000 : 100000;
-    real_size(b, b->full ? 1000000 : 200000);
+    uint64_t total = b->full ? 1000000 : 50000;
+    real_size(b, b->full ? 1000000 : 100000);
     if (b->finished != UINT64_MAX) {
         compare(b, b->finished, total);
     } else if (b->full) {

@@ -10,8 +10,8 @@
 #include "measure.h"
 #include "scene.h"
 
-#define SAMPLES 600
-#define WARM_UP 50
+#define SAMPLES 500
+#define WARM_UP 20
 
 typedef struct probe {
     double started; /* written by the handler, read after `ran` */

@@ -79,7 +79,7 @@ static double after_use(const bench *b, uint64_t jobs, size_t batch, bool killed
 
 void bench_row_open(bench *b)
 {
-    uint64_t large = b->full ? 2000000 : 200000, small = b->full ? 8000 : 2000;
+    uint64_t large = b->full ? 2000000 : 100000, small = b->full ? 8000 : 2000;
     /* Nothing is open in this process whenever it forks. */
     double clean_ms = after_use(b, large, 1000, false);
     double killed_ms = after_use(b, large, 1000, true);

@@ -34,7 +34,7 @@ static void batches(bench *b)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char key[64];
         double rounds[3];
-        uint64_t total = sizes[i] * (b->full ? 100 : 20);
+        uint64_t total = sizes[i] * (b->full ? 100 : 10);
         for (size_t round = 0; round < 3; round++)
             rounds[round] = bench_raw_per_s(b, sizes[i], total);
         double median = bench_quantile(rounds, 3, 0.5);

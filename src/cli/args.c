@@ -139,8 +139,8 @@ static qk_status unknown_command(cli *cli, const char *word)
     const char *found = cli_nearest_found(&nearest);
     if (found)
         return cli_error(&cli->err, QK_EINVAL,
-                         "unknown command \"%s%s%.40s\": did you mean \"%s%s%s\"?", group, space, word,
-                         group, space, found);
+                         "unknown command \"%s%s%.40s\": did you mean \"%s%s%s\"?", group, space,
+                         word, group, space, found);
     return cli_error(&cli->err, QK_EINVAL, "unknown command \"%s%s%.40s\": see queuack %s%s--help",
                      group, space, word, group, space);
 }

@@ -166,7 +166,8 @@ static qk_status fix_ids(batch *batch)
         memcpy(&batch->ids.seed, fresh.bytes + 8, 8);
     if (batch->first_derived)
         rc = batch_ids_resume(&batch->ids, batch->cli, batch->first_derived);
-    if (!rc && !batch->ids.found && batch->first_plain && batch->first_plain != batch->first_derived)
+    if (!rc && !batch->ids.found && batch->first_plain &&
+        batch->first_plain != batch->first_derived)
         rc = batch_ids_resume(&batch->ids, batch->cli, batch->first_plain);
     return rc;
 }
@@ -180,6 +181,7 @@ static qk_status translate(batch *batch, qk_status rc)
     int used = 0;
     const char *text = err->message;
     uint64_t line = 0;
+    /* Our own library wrote it. NOLINTNEXTLINE(cert-err34-c) */
     if (sscanf(text, "job %lu: %n", &index, &used) == 1 && used > 0 && index < batch->count) {
         line = batch->lines[index];
         text += used;
@@ -223,8 +225,7 @@ static qk_status commit(batch *batch)
         return translate(batch, QK_EINTERRUPTED);
     }
     if (batch->total > COMMIT_LINES && isatty(STDERR_FILENO) && !batch->cli->quiet)
-        fprintf(stderr, "\r%llu of %llu ",
-                (unsigned long long)(batch->enqueued + batch->duplicates),
+        fprintf(stderr, "\r%llu of %llu ", (unsigned long long)batch->enqueued + batch->duplicates,
                 (unsigned long long)batch->total);
     return QK_OK;
 }
@@ -233,8 +234,8 @@ static qk_status add_line(batch *batch, char *text, size_t length)
 {
     batch_job *job = &batch->jobs[batch->count];
     uint64_t line = batch->input.line;
-    qk_status rc = batch_line_parse(job, &batch->arena, &batch->defaults, text, length,
-                                    &batch->cli->err);
+    qk_status rc =
+        batch_line_parse(job, &batch->arena, &batch->defaults, text, length, &batch->cli->err);
     if (rc == QK_EMPTY)
         return QK_OK;
     if (rc)

@@ -76,7 +76,7 @@ static qk_status spool(batch_input *input, qk_error *err)
 
 qk_status batch_input_open(batch_input *out, const char *path, qk_error *err)
 {
-    struct stat info;
+    struct stat info = { 0 };
     batch_input input = { .fd = -1 };
     qk_status rc = QK_OK;
     input.fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
@@ -171,4 +171,3 @@ bool batch_input_line(batch_input *input, char **text, size_t *length)
     input->line++;
     return true;
 }
-

@@ -1,6 +1,8 @@
 /*
  * Reading one line; see batch_line.h. Everything the library would refuse is refused here, so that
  * a batch of several commits does not stop half-way for a mistake in it.
+ *
+ * long file: one reader per key of a line; they share the line they read.
  */
 #include "batch_line.h"
 
@@ -112,7 +114,8 @@ static qk_status read_delay(reader *reader, const json_span *value)
 {
     const char *text;
     qk_status rc = read_text(reader, &text, value);
-    return rc ? rc : cli_parse_duration(&reader->job->options.delay, reader->key, text, reader->err);
+    return rc ? rc
+              : cli_parse_duration(&reader->job->options.delay, reader->key, text, reader->err);
 }
 
 static qk_status read_delay_seconds(reader *reader, const json_span *value)
@@ -232,7 +235,7 @@ static qk_status read_needs(reader *reader, const json_span *value)
     json_scan_init(&scan, value->at, value->length);
     json_scan_enter(&scan, '[');
     for (size_t i = 0; json_scan_element(&scan, &element, i == 0) == 1; i++) {
-        const char *text;
+        const char *text = "";
         qk_status rc = read_text(reader, &text, &element);
         if (!rc)
             rc = cli_parse_id(&needs[i], "needs", text, reader->err);

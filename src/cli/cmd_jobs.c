@@ -218,7 +218,8 @@ static qk_status run_logs(cli *cli)
         snprintf(which, sizeof(which), " AND attempt = %d", attempt);
     else if (!cli_has(cli, "all"))
         snprintf(which, sizeof(which),
-                 " AND attempt = (SELECT max(attempt) FROM job_attempts WHERE job_id = '%s')", text);
+                 " AND attempt = (SELECT max(attempt) FROM job_attempts WHERE job_id = '%s')",
+                 text);
     snprintf(sql, sizeof(sql), "SELECT %s FROM job_attempts WHERE job_id = '%s'%s ORDER BY attempt",
              cli->json ? "job_id, attempt, worker_id, claimed_at, finished_at, outcome, error, "
                          "exit_code, log_tail"

@@ -69,8 +69,7 @@ static void print_changed(const cli *cli, const id_list *list, cli_change change
         putchar('[');
         for (size_t i = 0; i < list->count; i++)
             printf("%s{\"id\":\"%s\",\"status\":\"%s\"}", i ? "," : "",
-                   qk_id_format(id, list->ids[i]),
-                   change == CLI_RETRY ? "pending" : "cancelled");
+                   qk_id_format(id, list->ids[i]), change == CLI_RETRY ? "pending" : "cancelled");
         puts("]");
     } else if (!cli->quiet) {
         if (list->count == 1)

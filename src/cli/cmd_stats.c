@@ -41,11 +41,10 @@ static qk_status print_table(cli *cli, const qk_queue_stats *queues, size_t coun
         cli_table_printf(table, CLI_PLAIN, "%s%s", queues[i].name,
                          queues[i].paused ? " (paused)" : "");
         for (size_t s = 0; s < SHOWN; s++) {
-            cli_colour colour = queues[i].counts[shown[s]] == 0        ? CLI_DIM
-                                : shown[s] == QK_JOB_FAILED ? CLI_RED
-                                                            : CLI_PLAIN;
-            cli_table_printf(table, colour, "%llu",
-                             (unsigned long long)queues[i].counts[shown[s]]);
+            cli_colour colour = queues[i].counts[shown[s]] == 0 ? CLI_DIM
+                                : shown[s] == QK_JOB_FAILED     ? CLI_RED
+                                                                : CLI_PLAIN;
+            cli_table_printf(table, colour, "%llu", (unsigned long long)queues[i].counts[shown[s]]);
         }
     }
     return cli_table_end(table, &cli->err);

@@ -59,8 +59,9 @@ static uint64_t look_at_waiting(cli *cli, const qk_worker_options *options, bool
         if (strcmp(kind, "command") == 0 && !options->no_commands)
             runnable += strtoull(count, NULL, 10);
         else if (warn)
-            cli_note(cli, "%s job%s of kind \"%s\" in queue \"%s\" cannot run here: a program that "
-                          "handles the kind must take %s",
+            cli_note(cli,
+                     "%s job%s of kind \"%s\" in queue \"%s\" cannot run here: a program that "
+                     "handles the kind must take %s",
                      count, strcmp(count, "1") == 0 ? "" : "s", kind, queue,
                      strcmp(count, "1") == 0 ? "it" : "them");
     }
@@ -146,7 +147,9 @@ static qk_status run_worker(cli *cli)
         rc = cli_open(cli, true);
     if (!rc) {
         look_at_waiting(cli, &options, true);
-        rc = run_pool(cli, &options);
+        /* Without commands there is nothing here that it could run, so it has drained already. */
+        if (!options.no_commands || !options.drain)
+            rc = run_pool(cli, &options);
     }
     free(queues);
     return rc;

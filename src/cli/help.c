@@ -40,7 +40,8 @@ static void help_command(const cli_command *command, FILE *out)
 static void help_all(const char *group, FILE *out)
 {
     size_t length = group ? strlen(group) : 0;
-    fprintf(out, "Usage: queuack [OPTION]… %s%sCOMMAND …\n\n", group ? group : "", group ? " " : "");
+    fprintf(out, "Usage: queuack [OPTION]… %s%sCOMMAND …\n\n", group ? group : "",
+            group ? " " : "");
     if (!group)
         fputs("A durable job queue in one DuckDB file.\n\n", out);
     fputs("Commands:\n", out);

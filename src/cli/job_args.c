@@ -24,8 +24,8 @@ qk_status job_check_name(const char *what, const char *text, qk_error *err)
         if (used == 0)
             return cli_error(err, QK_EINVAL, "%s is not UTF-8 at byte %zu: encode it", what, at);
         if (code < 0x20 || code == 0x7F)
-            return cli_error(err, QK_EINVAL,
-                             "%s has a control character at byte %zu: leave it out", what, at);
+            return cli_error(err, QK_EINVAL, "%s has a control character at byte %zu: leave it out",
+                             what, at);
         at += used;
     }
     return QK_OK;

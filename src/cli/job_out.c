@@ -129,8 +129,7 @@ void cli_job_json(FILE *out, const qk_job *job)
     put_time(out, &first, "completed_at", job->completed_at);
     put_int(out, &first, "attempts", true, job->attempts);
     put_int(out, &first, "max_attempts", true, job->max_attempts);
-    put_raw(out, &first, "timeout_seconds",
-            limited ? cli_seconds(seconds, job->timeout.us) : NULL);
+    put_raw(out, &first, "timeout_seconds", limited ? cli_seconds(seconds, job->timeout.us) : NULL);
     put_raw(out, &first, "result", job->result);
     put_text(out, &first, "error", job->error);
     put_time(out, &first, "skipped_at", job->skipped_at);
@@ -222,9 +221,9 @@ static void page_head(const qk_job *job)
 {
     char id[QK_ID_TEXT_SIZE];
     char *title = cli_job_title(job->kind, job->name, job->payload);
-    printf("%s%s%s  %s%s%s\n", cli_colour_on(CLI_BOLD), qk_id_format(id, job->id),
-           cli_colour_off(), cli_colour_on(cli_status_colour(job->status)),
-           qk_job_status_name(job->status), cli_colour_off());
+    printf("%s%s%s  %s%s%s\n", cli_colour_on(CLI_BOLD), qk_id_format(id, job->id), cli_colour_off(),
+           cli_colour_on(cli_status_colour(job->status)), qk_job_status_name(job->status),
+           cli_colour_off());
     line("what", title);
     line("kind", job->kind);
     line("queue", job->queue);

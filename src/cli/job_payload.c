@@ -36,11 +36,12 @@ static qk_status add_environment(cli *cli, json_t *payload)
         size_t length = strcspn(text, "=");
         if (length == 0 || text[length] == '\0') {
             json_decref(environment);
-            return cli_error(&cli->err, QK_EINVAL, "-e \"%.60s\" is not a variable: write NAME=VALUE",
-                             text);
+            return cli_error(&cli->err, QK_EINVAL,
+                             "-e \"%.60s\" is not a variable: write NAME=VALUE", text);
         }
         char *name = strndup(text, length);
-        int failed = !name || json_object_set_new(environment, name, json_string(text + length + 1));
+        int failed =
+            !name || json_object_set_new(environment, name, json_string(text + length + 1));
         free(name);
         if (failed) {
             json_decref(environment);
@@ -118,8 +119,10 @@ static qk_status read_file(cli *cli, char **out, size_t *length, const char *pat
             room = room ? room * 2 : 65536;
             char *more = room > MAX_FILE ? NULL : realloc(text, room + 1);
             if (!more) {
-                rc = cli_error(&cli->err, QK_ETOOLARGE, "%.300s is too large for a payload: pass "
-                                                        "its name instead", path);
+                rc = cli_error(&cli->err, QK_ETOOLARGE,
+                               "%.300s is too large for a payload: pass "
+                               "its name instead",
+                               path);
                 break;
             }
             text = more;

@@ -76,10 +76,11 @@ qk_status cli_resolve(cli *cli, qk_id *out, const char *text)
     if (length >= SUFFIX_MIN && length <= SUFFIX_MAX &&
         strspn(text, "0123456789abcdefABCDEF") == length)
         return resolve_suffix(cli, out, text);
-    return cli_error(&cli->err, QK_EINVAL,
-                     "\"%.60s\" is not a job: give its id, the last 6 to 12 hex digits of it, or @1 "
-                     "for the latest",
-                     text);
+    return cli_error(
+        &cli->err, QK_EINVAL,
+        "\"%.60s\" is not a job: give its id, the last 6 to 12 hex digits of it, or @1 "
+        "for the latest",
+        text);
 }
 
 qk_status cli_resolve_words(cli *cli, qk_id **out)

@@ -82,7 +82,9 @@ static void put_cells(cli_table *table, const qk_rows *rows, size_t columns)
         if (text && qk_rows_column_type(rows, i) == QK_COLUMN_TIME)
             time = cli_time_read(text);
         cli_table_cell(table, text ? CLI_PLAIN : CLI_DIM,
-                       time.us ? cli_time_local(local, time) : text ? text : "-");
+                       time.us ? cli_time_local(local, time)
+                       : text  ? text
+                               : "-");
     }
 }
 

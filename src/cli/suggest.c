@@ -27,7 +27,8 @@ static size_t edit_distance(const char *a, const char *b)
         size_t *before = rows[(i + 2) % 3];
         now[0] = i;
         for (size_t j = 1; j <= b_length; j++) {
-            now[j] = least(least(now[j - 1], before[j]) + 1, before[j - 1] + (a[i - 1] != b[j - 1]));
+            now[j] =
+                least(least(now[j - 1], before[j]) + 1, before[j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 now[j] = least(now[j], rows[(i + 1) % 3][j - 2] + 1);
         }

@@ -146,7 +146,7 @@ static void fix_widths(cli_table *table)
 {
     for (size_t i = 0; i < table->columns; i++)
         table->width[i] = cli_width(table->column[i].head);
-    for (size_t i = 0; i < table->count; i++) {
+    for (size_t i = 0; table->columns > 0 && i < table->count; i++) {
         size_t width = cli_width(table->cells[i].text);
         if (width > table->width[i % table->columns])
             table->width[i % table->columns] = width;

@@ -60,7 +60,10 @@ static size_t next_glyph(glyph *out, const char *text, size_t length)
         return 1;
     }
     if (is_unsafe(code)) {
-        const char *form = code == '\n' ? "\\n" : code == '\t' ? "\\t" : code == '\r' ? "\\r" : NULL;
+        const char *form = code == '\n'   ? "\\n"
+                           : code == '\t' ? "\\t"
+                           : code == '\r' ? "\\r"
+                                          : NULL;
         int written = form ? snprintf(out->text, sizeof(out->text), "%s", form)
                            : snprintf(out->text, sizeof(out->text),
                                       code < 0x100 ? "\\x%02x" : "\\u%04x", (unsigned)code);

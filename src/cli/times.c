@@ -157,9 +157,9 @@ char *cli_seconds(char out[CLI_TIME_SIZE], int64_t us)
 {
     const char *sign = us < 0 ? "-" : "";
     uint64_t size = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
-    int length = snprintf(out, CLI_TIME_SIZE, "%s%llu.%06llu", sign,
-                          (unsigned long long)(size / 1000000),
-                          (unsigned long long)(size % 1000000));
+    int length =
+        snprintf(out, CLI_TIME_SIZE, "%s%llu.%06llu", sign, (unsigned long long)(size / 1000000),
+                 (unsigned long long)(size % 1000000));
     while (out[length - 1] == '0')
         out[--length] = '\0';
     if (out[length - 1] == '.')

@@ -22,8 +22,8 @@ static int64_t read_unit(const char **text)
         const char *name;
         int64_t us;
     } units[] = {
-        { "ms", 1000 }, { "s", 1000000 }, { "m", 60000000 }, { "h", 3600000000 },
-        { "d", 86400000000 },
+        { "ms", 1000 },      { "s", 1000000 },     { "m", 60000000 },
+        { "h", 3600000000 }, { "d", 86400000000 },
     };
     size_t length = 0;
     while (isalpha((unsigned char)(*text)[length]))
@@ -115,8 +115,9 @@ qk_status cli_parse_int(int *out, const char *what, const char *text, int min, i
     long value = strtol(text, &end, 10);
     if (end == text || *end || isspace((unsigned char)*text) || errno || value < min || value > max)
         return max == INT_MAX
-                   ? cli_error(err, QK_EINVAL, "%s must be a whole number from %d: \"%.60s\" is not",
-                               what, min, text)
+                   ? cli_error(err, QK_EINVAL,
+                               "%s must be a whole number from %d: \"%.60s\" is not", what, min,
+                               text)
                    : cli_error(err, QK_EINVAL,
                                "%s must be a whole number from %d to %d: \"%.60s\" is not", what,
                                min, max, text);
@@ -174,7 +175,8 @@ qk_status cli_parse_mode(qk_dependency_mode *out, const char *what, const char *
         cli_nearest_try(&nearest, qk_dependency_mode_name((qk_dependency_mode)mode));
     const char *found = cli_nearest_found(&nearest);
     return cli_error(err, QK_EINVAL, "%s \"%.60s\" is unknown: %s%s%s", what, text,
-                     found ? "did you mean \"" : "use all, any, all_done, one_failed or none_failed",
+                     found ? "did you mean \""
+                           : "use all, any, all_done, one_failed or none_failed",
                      found ? found : "", found ? "\"?" : "");
 }
 

@@ -57,8 +57,8 @@ void qk__batch_hand_back(qk_worker *pool, qk__batch *batch, qk__report *report, 
 
     while (report->count < QK__REPORT_MAX && qk__batch_take(batch, &index)) {
         qk_outcome *outcome = &report->outcomes[report->count];
-        *outcome = (qk_outcome){ .lease = batch->claims->items[index].lease,
-                                 .verdict = QK_VERDICT_NACK };
+        *outcome =
+            (qk_outcome){ .lease = batch->claims->items[index].lease, .verdict = QK_VERDICT_NACK };
         outcome->lease.worker_id = pool->id;
         report->notes[report->count++] = 0;
         if (report->count < QK__REPORT_MAX)

@@ -109,8 +109,8 @@ static qk_status parse(command *command, qk_error *err)
 {
     json_error_t error;
 
-    command->payload = json_loadb(command->claim->payload, command->claim->payload_length, 0,
-                                  &error);
+    command->payload =
+        json_loadb(command->claim->payload, command->claim->payload_length, 0, &error);
     if (!json_is_object(command->payload))
         return bad(err, "it must be an object with \"argv\"");
     qk_status rc = take_argv(command, err);
@@ -183,8 +183,7 @@ static char *result_from_output(const command *command, const qk__process_end *e
     size_t length = 0;
     char *line = qk__stream_last_line(&end->out, &length);
 
-    if (line && (line[0] == '{' || line[0] == '[') &&
-        length <= command->slot->pool->max_payload &&
+    if (line && (line[0] == '{' || line[0] == '[') && length <= command->slot->pool->max_payload &&
         qk__json_check(line, length, NULL) == QK_OK)
         return line;
     free(line);
@@ -263,8 +262,8 @@ static void not_started(qk_outcome *outcome, const command *command, qk_status r
         fail(outcome, "%s", err->message);
         return;
     }
-    qk__log_write(command->slot->pool->log, QK_LOG_WARN, "worker %s: %s",
-                  command->slot->pool->id, err->message);
+    qk__log_write(command->slot->pool->log, QK_LOG_WARN, "worker %s: %s", command->slot->pool->id,
+                  err->message);
     outcome->verdict = QK_VERDICT_NACK;
     outcome->delay = qk_seconds(1);
 }

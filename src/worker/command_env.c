@@ -17,8 +17,6 @@
 
 #include "util/error.h"
 
-extern char **environ;
-
 /* Set by us alone; a worker that is itself run as a command must not pass its own on. */
 static const char *const ours[] = {
     "QUEUACK_DB",   "QUEUACK_JOB_ID", "QUEUACK_RUN_ID",   "QUEUACK_NODE",     "QUEUACK_ATTEMPT",
@@ -155,9 +153,12 @@ static qk_status set_job(qk__command_env *env, const qk__slot *slot, const qk_cl
     if (!env->result_path || !env->progress_path)
         return QK_ENOMEM;
     const char *const vars[][2] = {
-        { "QUEUACK_DB", qk_queue_path(pool->queue) }, { "QUEUACK_JOB_ID", id },
-        { "QUEUACK_ATTEMPT", attempt },               { "QUEUACK_SLOT", number },
-        { "QUEUACK_RESULT", env->result_path },       { "QUEUACK_PROGRESS", env->progress_path },
+        { "QUEUACK_DB", qk_queue_path(pool->queue) },
+        { "QUEUACK_JOB_ID", id },
+        { "QUEUACK_ATTEMPT", attempt },
+        { "QUEUACK_SLOT", number },
+        { "QUEUACK_RESULT", env->result_path },
+        { "QUEUACK_PROGRESS", env->progress_path },
         { "QUEUACK_UPSTREAM", pool->upstream_path },
     };
     for (size_t i = 0; i < sizeof(vars) / sizeof(vars[0]); i++) {
@@ -167,8 +168,8 @@ static qk_status set_job(qk__command_env *env, const qk__slot *slot, const qk_cl
     return QK_OK;
 }
 
-qk_status qk__command_env_init(qk__command_env *env, const qk__slot *slot,
-                               const qk_claimed *claim, json_t *extra)
+qk_status qk__command_env_init(qk__command_env *env, const qk__slot *slot, const qk_claimed *claim,
+                               json_t *extra)
 {
     const char *name;
     json_t *value;

@@ -16,8 +16,8 @@ typedef struct qk__command_env {
 
 /* The pool's environment, then the payload's "env" object (NULL: none; its values are strings),
  * then the QUEUACK_… variables. Dispose in every case. QK_ENOMEM. */
-qk_status qk__command_env_init(qk__command_env *env, const qk__slot *slot,
-                               const qk_claimed *claim, json_t *extra);
+qk_status qk__command_env_init(qk__command_env *env, const qk__slot *slot, const qk_claimed *claim,
+                               json_t *extra);
 /* Removes the files, frees. */
 void qk__command_env_dispose(qk__command_env *env);
 

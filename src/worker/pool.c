@@ -4,6 +4,8 @@
  * Order of the end: the slots end (each hands back what was not started), then the keeper (leases
  * are renewed until no job runs), then the reporter (everything reported is durable). Whoever is
  * first in qk_worker_run or qk_worker_close does it, exactly once.
+ *
+ * long file: the life of a pool from open to close in the order in which it happens.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -30,8 +32,7 @@ static qk_status no_memory(qk_error *err)
 static qk_status check_options(const qk_worker_options *options, qk_error *err)
 {
     if (options->version != 1)
-        return qk__error(err, QK_EINVAL,
-                         "worker options must start from QK_WORKER_OPTIONS_INIT");
+        return qk__error(err, QK_EINVAL, "worker options must start from QK_WORKER_OPTIONS_INIT");
     if (options->concurrency < 0 || options->concurrency > SLOTS_MAX)
         return qk__error(err, QK_EINVAL, "concurrency must be from 0 to %d", SLOTS_MAX);
     if (options->lease.us < 0 || (options->lease.us > 0 && options->lease.us < 1000000))

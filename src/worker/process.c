@@ -352,11 +352,9 @@ static void reap(process *process)
 
 qk_status qk__process_run(qk__process_end *end, const qk__process_spec *spec, qk_error *err)
 {
-    process process = { .spec = spec,
-                        .end = end,
-                        .pidfd = -1,
-                        .ours = { -1, -1, -1 },
-                        .theirs = { -1, -1, -1 } };
+    process process = {
+        .spec = spec, .end = end, .pidfd = -1, .ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 }
+    };
 
     memset(end, 0, sizeof(*end));
     qk__stream_init(&end->out);

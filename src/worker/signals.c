@@ -36,8 +36,9 @@ static void on_signal(int number)
 
 void qk__signals_block(sigset_t *before)
 {
-    static const int kept[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS,
-                                SIGPROF };
+    static const int kept[] = {
+        SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF
+    };
     sigset_t set;
 
     sigfillset(&set);

@@ -90,7 +90,7 @@ static size_t average_payload(const qk_claims *claims)
 
     for (size_t i = 0; i < claims->count; i++)
         bytes += claims->items[i].payload_length;
-    return bytes / claims->count;
+    return claims->count == 0 ? 0 : bytes / claims->count;
 }
 
 /* Makes the claims the pool's current batch. Only the claimer calls this, and the batch before is

@@ -63,7 +63,7 @@ typedef struct suite_test {
 } suite_test;
 #define SUITE_TEST(fn)                                                                             \
     {                                                                                              \
-        #fn, fn                                                                                    \
+#fn, fn                                                                                    \
     }
 
 /* Runs all tests on all openers; what main returns. */

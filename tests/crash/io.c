@@ -167,7 +167,8 @@ EXPORT int ftruncate(int fd, off_t size)
 {
     int error = 0;
     enum io_action action = decide(kind_of(fd), IO_TRUNCATE, &error);
-    return refuse(action, error) ? -1 : finish(action, error, (int)syscall(SYS_ftruncate, fd, size));
+    return refuse(action, error) ? -1
+                                 : finish(action, error, (int)syscall(SYS_ftruncate, fd, size));
 }
 
 EXPORT int ftruncate64(int fd, off64_t size)
@@ -190,15 +191,17 @@ EXPORT int rename(const char *from, const char *to)
     enum io_action action = decide(kind_of_path(from), IO_RENAME, &error);
     return refuse(action, error)
                ? -1
-               : finish(action, error, (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+               : finish(action, error,
+                        (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 
 EXPORT int unlink(const char *path)
 {
     int error = 0;
     enum io_action action = decide(kind_of_path(path), IO_RENAME, &error);
-    return refuse(action, error) ? -1
-                                 : finish(action, error, (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0));
+    return refuse(action, error)
+               ? -1
+               : finish(action, error, (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0));
 }
 
 static int remember(const char *path, int fd)

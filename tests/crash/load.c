@@ -49,7 +49,7 @@ static qk_status work(qk_task *task, void *user, qk_error *err)
 static void finished(void *user, const qk_outcome *outcome, bool final, qk_status status)
 {
     struct load *load = user;
-    (void)final;
+    (void) final;
     if (status != QK_OK || outcome->verdict != QK_VERDICT_ACK) {
         fprintf(stderr, "an outcome was not taken: %s\n", qk_status_json_code(status));
         abort();

@@ -47,24 +47,32 @@ enum phase {
 };
 
 static const char *const phase_names[PHASES] = {
-    "before a log write",       "in the middle of a log write",
-    "written, not synced",      "synced, callers not told",
-    "checkpoint: file write",   "checkpoint: file sync",
-    "checkpoint: log replaced", "in a handler",
-    "in a producer",            "at a random time",
+    "before a log write",
+    "in the middle of a log write",
+    "written, not synced",
+    "synced, callers not told",
+    "checkpoint: file write",
+    "checkpoint: file sync",
+    "checkpoint: log replaced",
+    "in a handler",
+    "in a producer",
+    "at a random time",
 };
 
 static const unsigned phase_files[PHASES] = {
-    [BEFORE_WAL_WRITE] = 1 << IO_WAL, [HALF_WAL_WRITE] = 1 << IO_WAL,
-    [BEFORE_WAL_SYNC] = 1 << IO_WAL,  [AFTER_WAL_SYNC] = 1 << IO_WAL,
+    [BEFORE_WAL_WRITE] = 1 << IO_WAL,  [HALF_WAL_WRITE] = 1 << IO_WAL,
+    [BEFORE_WAL_SYNC] = 1 << IO_WAL,   [AFTER_WAL_SYNC] = 1 << IO_WAL,
     [CHECKPOINT_WRITE] = 1 << IO_MAIN, [CHECKPOINT_SYNC] = 1 << IO_MAIN,
     [CHECKPOINT_END] = 1 << IO_WAL,
 };
 
 static const unsigned phase_calls[PHASES] = {
-    [BEFORE_WAL_WRITE] = 1 << IO_WRITE, [HALF_WAL_WRITE] = 1 << IO_WRITE,
-    [BEFORE_WAL_SYNC] = 1 << IO_SYNC,   [AFTER_WAL_SYNC] = 1 << IO_SYNC,
-    [CHECKPOINT_WRITE] = 1 << IO_WRITE, [CHECKPOINT_SYNC] = 1 << IO_SYNC,
+    [BEFORE_WAL_WRITE] = 1 << IO_WRITE,
+    [HALF_WAL_WRITE] = 1 << IO_WRITE,
+    [BEFORE_WAL_SYNC] = 1 << IO_SYNC,
+    [AFTER_WAL_SYNC] = 1 << IO_SYNC,
+    [CHECKPOINT_WRITE] = 1 << IO_WRITE,
+    [CHECKPOINT_SYNC] = 1 << IO_SYNC,
     [CHECKPOINT_END] = 1 << IO_TRUNCATE | 1 << IO_RENAME,
 };
 
@@ -313,8 +321,8 @@ static void check_order(const struct ledger_line *lines, size_t count)
                 else
                     high = middle;
             }
-            for (end = low; end < sorted_count &&
-                            qk_id_compare(sorted[end].id, lines[i + (size_t)j].id) == 0;
+            for (end = low;
+                 end < sorted_count && qk_id_compare(sorted[end].id, lines[i + (size_t)j].id) == 0;
                  end++) {
             }
             both[j] = summary_of(sorted + low, end - low);

@@ -53,8 +53,7 @@ static void compare_ext(struct world *world, const struct model_job *job, const 
     if ((reason[0] != '\0') != (job->status == QK_JOB_SKIPPED)) {
         fail(world, "%s: a skip reason without a skip, or the reverse", short_id(job->id));
     }
-    if (job->status == QK_JOB_SKIPPED &&
-        !model_accept_skip_reason(world->model, job->id, reason)) {
+    if (job->status == QK_JOB_SKIPPED && !model_accept_skip_reason(world->model, job->id, reason)) {
         fail(world, "%s: skipped for '%s', the model says '%s'", short_id(job->id), reason,
              job->skip_reason);
     }
@@ -82,8 +81,7 @@ static void compare_ended(struct world *world, const struct model_job *job)
     size_t copies = 0;
     const qk__row *row = disk_ended(world->disk, job->id, &copies);
     if (row == NULL || copies != 1) {
-        fail(world, "%s is not in memory and %zu times among the ended", short_id(job->id),
-             copies);
+        fail(world, "%s is not in memory and %zu times among the ended", short_id(job->id), copies);
     }
     compare_row(world, job, row);
     compare_ext(world, job, row);

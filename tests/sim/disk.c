@@ -59,9 +59,9 @@ void disk_free(struct disk *disk)
 
 static qk__text *text_at(qk__row *row, int which)
 {
-    qk__text *texts[TEXTS] = { &row->node,   &row->kind,  &row->queue,    &row->payload,
-                               &row->claimed_by, &row->result, &row->error, &row->log_tail,
-                               &row->ext };
+    qk__text *texts[TEXTS] = { &row->node,    &row->kind,       &row->queue,
+                               &row->payload, &row->claimed_by, &row->result,
+                               &row->error,   &row->log_tail,   &row->ext };
     return texts[which];
 }
 
@@ -127,10 +127,14 @@ const char *disk_commit(struct disk *disk, const qk__cut *cut)
     for (size_t i = 0; i < cut->carried_count; i++) {
         qk_id id = cut->carried_payloads[i];
         const qk__row *payload = find_payload(&disk->journal[!disk->active], id);
-        if (payload == NULL) {
-            return "a carried payload is not in the other journal";
+        if (payload == NULL && find_payload(active, id) != NULL) {
+            continue; /* an owner that died while it carried had copied it already */
         }
-        add_row(active, payload, cut->batch);
+        if (payload != NULL) {
+            add_row(active, payload, cut->batch);
+        } else if (find_payload(active, id) == NULL) {
+            return "a carried payload is in neither journal"; /* a carry may begin again */
+        }
     }
     disk_copy_rows(active, cut);
     return NULL;
@@ -208,7 +212,8 @@ void disk_settle(struct disk *disk)
         const struct disk_row *from = &settled->rows[i];
         if (is_end(from) && !is_void(disk, from)) {
             qk__row row = from->row;
-            const qk__row *payload = row.payload.data == NULL ? find_payload(settled, row.id) : NULL;
+            const qk__row *payload =
+                row.payload.data == NULL ? find_payload(settled, row.id) : NULL;
             row.payload = payload == NULL ? row.payload : payload->payload;
             add_row(&disk->history, &row, from->batch);
         } else if (from->row.op == QK__OP_ATTEMPT) {

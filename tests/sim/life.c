@@ -201,10 +201,10 @@ static void check_carry(struct world *world)
         qk__buffer_init(&b_ext, 1u << 20);
         bool in_a = qk__engine_get(whole, world->jobs[i].id, &a, &a_ext);
         bool in_b = qk__engine_get(part, world->jobs[i].id, &b, &b_ext);
-        if (in_a != in_b || (in_a && (a.status != b.status || a.attempt != b.attempt ||
-                                      a.attempts != b.attempts || a.priority != b.priority ||
-                                      !same_text(a.error, b.error) || !same_text(a.ext, b.ext) ||
-                                      !same_text(a.payload, b.payload)))) {
+        if (in_a != in_b ||
+            (in_a && (a.status != b.status || a.attempt != b.attempt || a.attempts != b.attempts ||
+                      a.priority != b.priority || !same_text(a.error, b.error) ||
+                      !same_text(a.ext, b.ext) || !same_text(a.payload, b.payload)))) {
             fail(world, "after the carry: job %s needs the old journal",
                  short_id(world->jobs[i].id));
         }
@@ -281,10 +281,22 @@ static void check_held(struct world *world, const qk__held_claim *held, size_t c
     }
 }
 
-static void hold_in_model(struct world *world, const qk__held_claim *held, size_t count)
+/* What the model, as it was before it is set back, charged for the attempt that is held. */
+static int charged(const struct model_job *before)
+{
+    const struct model_attempt *last = &before->history[before->history_count - 1];
+    bool given_back = last->ending == MODEL_REPORTED && last->verdict == QK_VERDICT_NACK;
+    int attempts = before->attempts + given_back;
+    return attempts > 0 ? attempts : 1; /* 0: a retry that is now forgotten */
+}
+
+static void hold_in_model(struct world *world, const struct model *before,
+                          const qk__held_claim *held, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        const struct model_job *job = model_get(before, held[i].id);
         struct model_held claim = { .lease = { held[i].id, held[i].attempt, held[i].worker },
+                                    .attempts = charged(job),
                                     .claimed_us = held[i].claimed_us,
                                     .lease_us = held[i].lease_us,
                                     .deadline_us = held[i].deadline_us };
@@ -325,9 +337,10 @@ static void commit_badly(struct world *world)
     world->engine = engine;
     world->settle_due = false;
     world->failed_commits++;
-    model_free(world->model);
+    struct model *before = world->model;
     world->model = model_clone(world->durable);
-    hold_in_model(world, held, count);
+    hold_in_model(world, before, held, count);
+    model_free(before);
     recover_model(world, clean);
     free(held);
     if (disk_unsettled(world->disk)) {

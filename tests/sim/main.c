@@ -102,8 +102,7 @@ static uint64_t number(const char *text)
     char *end = NULL;
     uint64_t value = text == NULL ? 0 : strtoull(text, &end, 10);
     if (text == NULL || end == text || *end != '\0') {
-        fputs("usage: sim --seeds N [--start S] [--steps N] | --seed S [--steps N] [-v]\n",
-              stderr);
+        fputs("usage: sim --seeds N [--start S] [--steps N] | --seed S [--steps N] [-v]\n", stderr);
         exit(2);
     }
     return value;

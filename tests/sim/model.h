@@ -287,6 +287,7 @@ void model_recover(struct model *model, const char *const *survivors, size_t cou
 
 struct model_held {
     struct model_lease lease;
+    int attempts; /* charged while it was held, itself included */
     int64_t claimed_us, lease_us, deadline_us;
 };
 
@@ -294,7 +295,7 @@ struct model_held {
  * After a commit that failed the owner goes back to the last durable state, but the claims that
  * workers hold, or reported without that being durable, stay: call it for each before
  * model_recover, which then leaves them and their deadlines alone. A claim that the disk does not
- * know is charged once; attempts in between count as lost, without a charge. False: the job is not
+ * know keeps what was charged; attempts in between show as lost. False: the job is not
  * there, has ended, or has moved on.
  */
 bool model_hold(struct model *model, const struct model_held *claim);

@@ -226,8 +226,8 @@ bool model_hold(struct model *model, const struct model_held *claim)
     if (claim->lease.attempt > job->attempt) {
         if (job->status == QK_JOB_CLAIMED)
             model_close_attempt(job, MODEL_LOST, QK_VERDICT_ACK);
-        else
-            job->attempts++;
+        job->attempts = claim->attempts;
+        job->failures = claim->attempts - 1;
         while (++job->attempt < claim->lease.attempt)
             add_lost_attempt(job, job->attempt);
         open_attempt(job, claim->lease.worker);

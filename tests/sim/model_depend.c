@@ -31,8 +31,7 @@ static bool is_skipped_for_failure(const struct model_job *job)
 /* "A failed parent with continue_on_failure counts as done": failed, not cancelled. */
 static bool counts_as_done(const struct model_job *job)
 {
-    return job->status == QK_JOB_DONE ||
-           (job->status == QK_JOB_FAILED && job->continue_on_failure);
+    return job->status == QK_JOB_DONE || (job->status == QK_JOB_FAILED && job->continue_on_failure);
 }
 
 static bool is_bad(const struct model_job *job)

@@ -31,9 +31,8 @@ static struct known_job *invent(struct world *world)
     strcpy(job->queue, sim_queues[pick(world, QUEUES)]);
     job->strict = chance(world, 8);
     size_t filler = chance(world, 15) ? 200 + pick(world, 400) : 0;
-    job->payload_length =
-        (size_t)snprintf(job->payload, sizeof job->payload, "{\"n\":%u,\"f\":\"%0*d\"}", index,
-                         (int)filler, 0);
+    job->payload_length = (size_t)snprintf(job->payload, sizeof job->payload,
+                                           "{\"n\":%u,\"f\":\"%0*d\"}", index, (int)filler, 0);
     return job;
 }
 
@@ -79,9 +78,9 @@ static qk_id pick_parent(struct world *world, const struct batch *batch, size_t 
 static void fill_needs(struct world *world, struct batch *batch, size_t at)
 {
     struct model_spec *spec = &batch->specs[at];
-    static const qk_dependency_mode modes[] = { QK_MODE_ALL,      QK_MODE_ALL,        QK_MODE_ANY,
-                                                QK_MODE_ALL_DONE, QK_MODE_ONE_FAILED,
-                                                QK_MODE_NONE_FAILED };
+    static const qk_dependency_mode modes[] = { QK_MODE_ALL,        QK_MODE_ALL,
+                                                QK_MODE_ANY,        QK_MODE_ALL_DONE,
+                                                QK_MODE_ONE_FAILED, QK_MODE_NONE_FAILED };
     bool crowded = world->few_rooms && batch->count > 1;
     spec->mode = modes[pick(world, 6)];
     spec->continue_on_failure = chance(world, 20);
@@ -150,8 +149,7 @@ static void to_engine(struct batch *batch, size_t at)
 }
 
 /* As the store does: what the engine does not have is looked up, then it is asked again. */
-static qk_status enqueue_in_engine(struct world *world, qk_enqueued *out,
-                                   const struct batch *batch)
+static qk_status enqueue_in_engine(struct world *world, qk_enqueued *out, const struct batch *batch)
 {
     qk__cold_set cold = { NULL, 0 };
     qk_id *missing = NULL;
@@ -170,8 +168,8 @@ static qk_status enqueue_in_engine(struct world *world, qk_enqueued *out,
     if (more > 0) {
         fail(world, "ids are missing that were looked up");
     }
-    qk_status rc = qk__engine_enqueue(world->engine, world->now, out, batch->jobs, batch->count,
-                                      &cold, &err);
+    qk_status rc =
+        qk__engine_enqueue(world->engine, world->now, out, batch->jobs, batch->count, &cold, &err);
     if (rc == QK_EMPTY) {
         fail(world, "an enqueue asks for ids that it did not name");
     }
@@ -185,9 +183,12 @@ static void note_enqueued(struct world *world, const struct batch *batch, const 
                           const struct model_enqueued *wanted)
 {
     for (size_t i = 0; i < batch->count; i++) {
-        trace(world, "  %s%s in %s, priority %d, %zu parents", short_id(out[i].id),
+        trace(world, "  %s%s in %s, priority %d, mode %d", short_id(out[i].id),
               out[i].duplicate ? " again" : "", batch->jobs[i].queue, batch->jobs[i].priority,
-              batch->jobs[i].needs_count);
+              batch->jobs[i].mode);
+        for (size_t k = 0; k < batch->jobs[i].needs_count; k++) {
+            trace(world, "    needs %s", short_id(batch->jobs[i].needs[k]));
+        }
         if (!same_id(out[i].id, wanted[i].id) || out[i].duplicate != wanted[i].duplicate) {
             fail(world, "enqueue says %s%s, the model %s%s", short_id(out[i].id),
                  out[i].duplicate ? " again" : "", short_id(wanted[i].id),
@@ -218,8 +219,8 @@ void step_enqueue(struct world *world)
         to_engine(&batch, i);
     }
     qk_status rc = enqueue_in_engine(world, out, &batch);
-    qk_status expected = model_enqueue(world->model, wanted, NULL, batch.specs, batch.count,
-                                       model_time(world));
+    qk_status expected =
+        model_enqueue(world->model, wanted, NULL, batch.specs, batch.count, model_time(world));
     trace(world, "enqueue %zu: %d", batch.count, rc);
     if (rc != expected) {
         fail(world, "enqueue gives %d, the model says %d", rc, expected);
@@ -265,6 +266,7 @@ static qk_status retry_in_engine(struct world *world, qk_id id)
     if (!qk__engine_get(world->engine, id, &row, NULL)) {
         ended = disk_ended(world->disk, id, NULL);
         if (ended == NULL) {
+            qk__engine_tick(world->engine, world->now);
             return QK_ENOTFOUND;
         }
         count = disk_parents(world->disk, id, parents, 64);
@@ -275,8 +277,7 @@ static qk_status retry_in_engine(struct world *world, qk_id id)
     }
     qk__cold_job *jobs = disk_cold(world->disk, parents, count, &found);
     qk__cold_set cold = { jobs, found };
-    qk_status rc =
-        qk__engine_retry(world->engine, world->now, id, ended, parents, count, &cold);
+    qk_status rc = qk__engine_retry(world->engine, world->now, id, ended, parents, count, &cold);
     free(jobs);
     return rc;
 }
@@ -321,8 +322,11 @@ void step_pause(struct world *world)
 
 void step_beat(struct world *world)
 {
-    qk__worker_info info = { .id = sim_workers[pick(world, WORKERS)], .host = "here",
-                             .queues = "[\"alpha\"]", .pid = 1, .slots = 2 };
+    qk__worker_info info = { .id = sim_workers[pick(world, WORKERS)],
+                             .host = "here",
+                             .queues = "[\"alpha\"]",
+                             .pid = 1,
+                             .slots = 2 };
     if (qk__engine_worker(world->engine, world->now, &info, chance(world, 20)) != QK_OK) {
         fail(world, "a worker's announcement");
     }

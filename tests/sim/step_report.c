@@ -49,11 +49,11 @@ static qk_status report_to_engine(struct world *world, const qk_outcome *outcome
     life_flush(world);
     qk__attempt_outcome ended =
         disk_attempt(world->disk, &outcome->lease, job == NULL ? INT32_MAX : job->max_lost);
-    bool same = (outcome->verdict == QK_VERDICT_ACK && ended == QK__ATTEMPT_DONE) ||
-                (outcome->verdict == QK_VERDICT_FAIL && ended == QK__ATTEMPT_FAILED) ||
-                (outcome->verdict == QK_VERDICT_NACK &&
-                 (ended == QK__ATTEMPT_NACKED ||
-                  (outcome->no_requeue && ended == QK__ATTEMPT_FAILED)));
+    bool same =
+        (outcome->verdict == QK_VERDICT_ACK && ended == QK__ATTEMPT_DONE) ||
+        (outcome->verdict == QK_VERDICT_FAIL && ended == QK__ATTEMPT_FAILED) ||
+        (outcome->verdict == QK_VERDICT_NACK &&
+         (ended == QK__ATTEMPT_NACKED || (outcome->no_requeue && ended == QK__ATTEMPT_FAILED)));
     return same ? QK_OK : QK_ELEASE;
 }
 
@@ -115,8 +115,8 @@ static void apply(struct world *world, const qk_outcome *outcome)
 
 static void keep_report(struct world *world, const qk_outcome *outcome, const char *worker)
 {
-    size_t at = world->report_count < REPORTS_KEPT ? world->report_count++
-                                                   : pick(world, REPORTS_KEPT);
+    size_t at =
+        world->report_count < REPORTS_KEPT ? world->report_count++ : pick(world, REPORTS_KEPT);
     world->reports[at].outcome = *outcome;
     strcpy(world->reports[at].worker, worker);
     struct known_job *known = known_find(world, outcome->lease.job);
@@ -135,8 +135,8 @@ static void make_outcome(struct world *world, qk_outcome *out, const struct know
     uint64_t bit = 1ull << (claim->attempt % 64);
     int dice = (int)pick(world, 100);
     out->verdict = dice < 50 || (known->refused & bit) != 0 ? QK_VERDICT_ACK
-                   : dice < 80                 ? QK_VERDICT_FAIL
-                                               : QK_VERDICT_NACK;
+                   : dice < 80                              ? QK_VERDICT_FAIL
+                                                            : QK_VERDICT_NACK;
     if (out->verdict == QK_VERDICT_ACK) {
         out->result = chance(world, 50) ? "{\"n\":1}" : NULL;
     } else if (out->verdict == QK_VERDICT_FAIL) {
@@ -147,8 +147,8 @@ static void make_outcome(struct world *world, qk_outcome *out, const struct know
         out->exit_code = out->has_exit_code ? (int)pick(world, 256) : 0;
     } else {
         out->no_requeue = current && (known->failed & bit) == 0 && chance(world, 15);
-        out->delay.us = !out->no_requeue && chance(world, 40) ? (int64_t)pick(world, 3000) * 1000
-                                                              : 0;
+        out->delay.us =
+            !out->no_requeue && chance(world, 40) ? (int64_t)pick(world, 3000) * 1000 : 0;
     }
 }
 
@@ -166,9 +166,8 @@ void step_report(struct world *world)
     struct known_claim claim = pick_claim(world);
     const struct model_job *job = model_get(world->model, claim.id);
     bool current = job != NULL && job->status == QK_JOB_CLAIMED && job->attempt == claim.attempt &&
-                   strcmp(job->worker, claim.worker) == 0 &&
-                   job->deadline_us > world->now.mono_us;
-    if (claim.attempt < 1) {
+                   strcmp(job->worker, claim.worker) == 0 && job->deadline_us > world->now.mono_us;
+    if (claim.attempt < 1 || known_find(world, claim.id) == NULL) {
         return;
     }
     make_outcome(world, &outcome, &claim, current);
@@ -213,8 +212,8 @@ void step_progress(struct world *world)
     const struct model_job *job = model_get(world->model, claim.id);
     bool held = job != NULL && job->status == QK_JOB_CLAIMED && job->attempt == claim.attempt &&
                 strcmp(job->worker, claim.worker) == 0;
-    qk_status rc = qk__engine_progress(world->engine, &lease, 0.5,
-                                       chance(world, 50) ? "half way" : NULL);
+    qk_status rc =
+        qk__engine_progress(world->engine, &lease, 0.5, chance(world, 50) ? "half way" : NULL);
     trace(world, "progress of %s: %d", short_id(claim.id), rc);
     if (rc != (held ? QK_OK : QK_ELEASE)) {
         fail(world, "progress of %s gives %d", short_id(claim.id), rc);

@@ -21,7 +21,7 @@ struct known_job *known_find(struct world *world, qk_id id)
     uint32_t index;
     memcpy(&index, id.bytes + 12, sizeof index);
     return index < world->job_count && same_id(world->jobs[index].id, id) ? &world->jobs[index]
-                                                                           : NULL;
+                                                                          : NULL;
 }
 
 const char *short_id(qk_id id)
@@ -88,12 +88,12 @@ static void check_grant(struct world *world, const qk__grant *grant,
         grant->max_attempts != wanted->max_attempts || grant->timeout_us != wanted->timeout_us ||
         grant->claimed_us != world->now.wall_us || strcmp(grant->kind, job->kind) != 0 ||
         strcmp(grant->queue, job->queue) != 0) {
-        fail(world, "the grant of %s: attempt %d/%d, attempts %d/%d of %d/%d",
-             short_id(grant->id), grant->attempt, wanted->attempt, grant->attempts,
-             wanted->attempts, grant->max_attempts, wanted->max_attempts);
+        fail(world, "the grant of %s: attempt %d/%d, attempts %d/%d of %d/%d", short_id(grant->id),
+             grant->attempt, wanted->attempt, grant->attempts, wanted->attempts,
+             grant->max_attempts, wanted->max_attempts);
     }
-    if (!grant->strict && (strict || known->strict || known->recovered ||
-                           world->config.strict || job->max_attempts == 1)) {
+    if (!grant->strict && (strict || known->strict || known->recovered || world->config.strict ||
+                           job->max_attempts == 1)) {
         fail(world, "the claim of %s should be strict", short_id(grant->id));
     }
     if (grant->gate < gate_needed(world, grant) || grant->gate > qk__engine_batch(world->engine)) {
@@ -250,8 +250,9 @@ void step_random(struct world *world)
 /* Whatever can run runs and is acked, until nothing is left to come. */
 void step_drain(struct world *world)
 {
-    qk__claim_request request = { .queues = sim_queues, .queue_count = QUEUES,
-                                  .worker_id = "w-last", .max = 8 };
+    qk__claim_request request = {
+        .queues = sim_queues, .queue_count = QUEUES, .worker_id = "w-last", .max = 8
+    };
     for (int i = 0; i < QUEUES; i++) {
         set_paused(world, sim_queues[i], false);
     }

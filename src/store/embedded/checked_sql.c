@@ -62,8 +62,8 @@ static qk_status check_table(walk *w, const json_t *table)
         return qk__error(w->err, QK_EREFUSED, "AT is not allowed here: leave it out");
     if (!*schema && !*catalog && in_scope(w, name))
         return QK_OK;
-    bool plain = !*catalog && (!*schema || strcasecmp(schema, "main") == 0 ||
-                               strcasecmp(schema, "temp") == 0);
+    bool plain = !*catalog &&
+                 (!*schema || strcasecmp(schema, "main") == 0 || strcasecmp(schema, "temp") == 0);
     return plain && qk__views_published(name) ? QK_OK : refuse_table(w, name);
 }
 
@@ -99,9 +99,9 @@ static bool plain_name(const char *name)
 static qk_status push(walk *w, const char *name)
 {
     if (!plain_name(name) || qk__sql_name_reserved(name))
-        return qk__error(w->err, QK_EREFUSED,
-                         "\"%.200s\" is not allowed as a name after WITH: use letters, digits and _",
-                         name);
+        return qk__error(
+            w->err, QK_EREFUSED,
+            "\"%.200s\" is not allowed as a name after WITH: use letters, digits and _", name);
     if (w->scope_count == SCOPE_MAX)
         return qk__error(w->err, QK_EREFUSED, "too many names after WITH: use fewer");
     w->scope[w->scope_count++] = name;
@@ -183,8 +183,8 @@ static qk_status check_expression(walk *w, const json_t *expression)
         return qk__error(w->err, QK_EREFUSED,
                          "parameters ($1, ?) are not allowed here: write the value");
     if (!qk__sql_class_listed(class))
-        return qk__error(w->err, QK_EREFUSED,
-                         "expressions of the kind %.60s are not allowed here", class);
+        return qk__error(w->err, QK_EREFUSED, "expressions of the kind %.60s are not allowed here",
+                         class);
     bool call = strcmp(class, "FUNCTION") == 0 || strcmp(class, "WINDOW") == 0;
     qk_status rc = call ? check_call(w, expression, false) : QK_OK;
     return rc ? rc : check_children(w, expression, NULL);
@@ -200,7 +200,8 @@ static qk_status check_node(walk *w, const json_t *node)
         return qk__error(w->err, QK_EREFUSED,
                          "PIVOT is not allowed here: use count(*) FILTER (WHERE …)");
     if (!qk__sql_type_listed(type))
-        return qk__error(w->err, QK_EREFUSED, "%.60s is not allowed here: use a plain SELECT", type);
+        return qk__error(w->err, QK_EREFUSED, "%.60s is not allowed here: use a plain SELECT",
+                         type);
     if (strcmp(type, "BASE_TABLE") == 0)
         return check_table(w, node);
     if (strcmp(type, "TABLE_FUNCTION") != 0)
@@ -252,8 +253,8 @@ static qk_status check_tree(const json_t *tree, qk_error *err)
     const json_t *statements = json_object_get(tree, "statements");
     if (json_is_true(json_object_get(tree, "error"))) {
         if (strcmp(text_of(tree, "error_type"), "not implemented") == 0)
-            return qk__error(err, QK_EREFUSED,
-                             "only a SELECT is allowed here: it may read %s", qk__views_list());
+            return qk__error(err, QK_EREFUSED, "only a SELECT is allowed here: it may read %s",
+                             qk__views_list());
         return qk__error(err, QK_EINVAL, "the query does not parse: %.300s",
                          text_of(tree, "error_message"));
     }

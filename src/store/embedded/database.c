@@ -114,8 +114,8 @@ qk_status qk__database_run(duckdb_connection connection, const char *sql, qk_err
     duckdb_result result;
     qk_status rc = QK_OK;
     if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
-        rc = qk__database_error(err, "the store's database refused", duckdb_result_error_type(&result),
-                                duckdb_result_error(&result));
+        rc = qk__database_error(err, "the store's database refused",
+                                duckdb_result_error_type(&result), duckdb_result_error(&result));
     duckdb_destroy_result(&result);
     return rc;
 }

@@ -258,8 +258,7 @@ static qk_status copy_config(struct embedded *store, const qk__store_config *con
 {
     const char *temp_dir = config->temp_dir == NULL ? "/tmp" : config->temp_dir;
     if (strlen(config->path) >= sizeof store->path - 16 ||
-        strlen(temp_dir) >= sizeof store->temp_dir ||
-        strlen(config->default_queue) > QK_NAME_MAX) {
+        strlen(temp_dir) >= sizeof store->temp_dir || strlen(config->default_queue) > QK_NAME_MAX) {
         return qk__error(err, QK_EINVAL, "the path is too long: use a shorter one");
     }
     strcpy(store->path, config->path);
@@ -276,8 +275,8 @@ static qk_status copy_config(struct embedded *store, const qk__store_config *con
 static qk_status start_threads(struct embedded *store, qk_error *err)
 {
     store->writer_runs = pthread_create(&store->writer, NULL, writer_main, store) == 0;
-    store->keeper_runs = store->writer_runs &&
-                         pthread_create(&store->keeper, NULL, keeper_main, store) == 0;
+    store->keeper_runs =
+        store->writer_runs && pthread_create(&store->keeper, NULL, keeper_main, store) == 0;
     return store->keeper_runs ? QK_OK : qk__error(err, QK_ENOMEM, "cannot start a thread");
 }
 

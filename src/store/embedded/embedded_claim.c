@@ -99,8 +99,8 @@ static qk_claims *pack(const qk__grant *grants, size_t count, const char *worker
     size_t size = sizeof(qk_claims) + count * sizeof(qk_claimed) + strlen(worker) + 1;
     for (size_t i = 0; i < count; i++) {
         const qk__text *payload = payload_of(&grants[i], fetched, &resident);
-        size += text_size(grants[i].kind) + text_size(grants[i].queue) +
-                text_size(grants[i].name) + (payload == NULL ? none.length : payload->length) + 1;
+        size += text_size(grants[i].kind) + text_size(grants[i].queue) + text_size(grants[i].name) +
+                (payload == NULL ? none.length : payload->length) + 1;
     }
     qk_claims *claims = malloc(size);
     if (claims == NULL) {
@@ -229,12 +229,12 @@ qk_status embedded_claim(qk_store *base, qk_claims **out, const qk__claim_reques
         int64_t end_us = end_of_wait(store, request->wait_us);
         size_t count = 0;
         while (!store->suspended && !store->broken &&
-               (count = qk__engine_claim(store->engine, embedded_now(store), request, grants)) == 0 &&
+               (count = qk__engine_claim(store->engine, embedded_now(store), request, grants)) ==
+                   0 &&
                wait_for_work(store, request, end_us)) {
         }
         announce(store);
-        rc = count == 0 ? QK_EMPTY
-                        : deliver(store, grants, count, request->worker_id, out, err);
+        rc = count == 0 ? QK_EMPTY : deliver(store, grants, count, request->worker_id, out, err);
         if (store->stopping && rc == QK_EMPTY) {
             rc = qk__error(err, QK_ECLOSED, "the store is being closed");
         }

@@ -28,7 +28,8 @@ static void copy_name(char *out, qk__text text)
 
 static void take_ext(qk__cold_job *job, const qk__row *row)
 {
-    json_t *ext = row->ext.data == NULL ? NULL : json_loadb(row->ext.data, row->ext.length, 0, NULL);
+    json_t *ext =
+        row->ext.data == NULL ? NULL : json_loadb(row->ext.data, row->ext.length, 0, NULL);
     const char *reason = json_string_value(json_object_get(ext, "sr"));
     job->continue_on_failure = json_is_true(json_object_get(ext, "cf"));
     if (reason != NULL && strncmp(reason, "parent_failed:", 14) == 0) {
@@ -128,11 +129,12 @@ qk_status cold_parents(struct embedded *store, qk_id child, qk_id **out, size_t 
     *out = NULL;
     *count = 0;
     qk__parameter id = { .kind = QK__PARAMETER_ID, .id = child };
-    qk_status rc = qk__reader_fetch(store->reader, &edges,
-                                    "SELECT child AS id, parent AS related FROM edges WHERE child = $1 "
-                                    "UNION SELECT id, related FROM journal_a WHERE op = 5 AND id = $1 "
-                                    "UNION SELECT id, related FROM journal_b WHERE op = 5 AND id = $1",
-                                    &id, 1, err);
+    qk_status rc =
+        qk__reader_fetch(store->reader, &edges,
+                         "SELECT child AS id, parent AS related FROM edges WHERE child = $1 "
+                         "UNION SELECT id, related FROM journal_a WHERE op = 5 AND id = $1 "
+                         "UNION SELECT id, related FROM journal_b WHERE op = 5 AND id = $1",
+                         &id, 1, err);
     if (rc == QK_OK && edges.count > 0) {
         *out = malloc(edges.count * sizeof **out);
         rc = *out == NULL ? no_memory(err) : QK_OK;

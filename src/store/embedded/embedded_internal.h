@@ -114,6 +114,9 @@ qk_status settle_all(struct embedded *store, qk_error *err);
 qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err);
 void commit_failed(struct embedded *store, qk__cut *cut, const qk_error *why);
 qk_status probe_disk(struct embedded *store);
+/* Opens the database anew if it refuses everything, as DuckDB does after some failures. False: there
+ * was no need to, or it could not be opened (broken is then set). Releases `lock` meanwhile. */
+bool database_revive(struct embedded *store);
 
 /* embedded_cold.c: what is no longer in memory. None may hold `lock`. */
 qk_status cold_lookup(struct embedded *store, const qk_id *ids, size_t count, qk__cold_set *set,
@@ -131,8 +134,8 @@ void embedded_interrupt(qk_store *base, const char *worker_id, bool on);
 qk_status embedded_complete(qk_store *base, qk_status *statuses, const qk_outcome *outcomes,
                             size_t count, bool wait, qk_error *err);
 qk_status embedded_flush(qk_store *base, qk_error *err);
-qk_status embedded_extend(qk_store *base, qk_status *statuses, const qk_lease *leases,
-                          size_t count, int64_t extend_us, qk_error *err);
+qk_status embedded_extend(qk_store *base, qk_status *statuses, const qk_lease *leases, size_t count,
+                          int64_t extend_us, qk_error *err);
 qk_status embedded_progress(qk_store *base, const qk_lease *lease, double fraction,
                             const char *message, qk_error *err);
 qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err);

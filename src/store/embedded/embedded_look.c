@@ -1,6 +1,8 @@
 /*
  * Looking: one job, lists, counts, waits, people's SQL. Live jobs come from the engine, ended ones
  * from the tables.
+ *
+ * long file: all that looks without changing; its parts are short and belong together.
  */
 #include "store/embedded/embedded_internal.h"
 
@@ -23,8 +25,9 @@ struct copying {
 
 static qk__text *row_texts(qk__row *row, int which)
 {
-    qk__text *texts[] = { &row->node,   &row->kind,  &row->queue,    &row->payload, &row->claimed_by,
-                          &row->result, &row->error, &row->log_tail, &row->ext };
+    qk__text *texts[] = { &row->node,    &row->kind,       &row->queue,
+                          &row->payload, &row->claimed_by, &row->result,
+                          &row->error,   &row->log_tail,   &row->ext };
     return which < (int)(sizeof texts / sizeof *texts) ? texts[which] : NULL;
 }
 
@@ -59,9 +62,8 @@ static void fix_rows(struct copying *copy)
         qk__text *text;
         for (int j = 0; (text = row_texts(&copy->rows[i], j)) != NULL; j++) {
             if (text->data != NULL) {
-                text->data = copy->text.data == NULL
-                                 ? ""
-                                 : copy->text.data + ((uintptr_t)text->data - 1);
+                text->data =
+                    copy->text.data == NULL ? "" : copy->text.data + ((uintptr_t)text->data - 1);
             }
         }
     }
@@ -83,8 +85,7 @@ qk_status embedded_snapshot(void *self, qk__row_set *out, qk_error *err)
     *out = (qk__row_set){ NULL, 0, NULL };
     qk__buffer_init(&copy.text, SIZE_MAX / 2);
     pthread_mutex_lock(&store->lock);
-    qk_status rc = store->engine == NULL ? QK_OK
-                                         : qk__engine_visit(store->engine, copy_row, &copy);
+    qk_status rc = store->engine == NULL ? QK_OK : qk__engine_visit(store->engine, copy_row, &copy);
     pthread_mutex_unlock(&store->lock);
     if (rc == QK_OK && !copy.failed) {
         hand_over(&copy, out);
@@ -155,16 +156,28 @@ qk_status embedded_get(qk_store *base, qk_job **out, qk_id id, qk_error *err)
     return rc;
 }
 
+/* Refused while the store is broken: there may be no reader then. */
+static qk_status look(struct embedded *store, qk_error *err)
+{
+    qk_status rc = enter(store, err);
+    if (rc == QK_OK) {
+        leave(store);
+    }
+    return rc;
+}
+
 qk_status embedded_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,
                         qk_error *err)
 {
-    return qk__reader_list(embedded_of(base)->reader, out, filter, err);
+    qk_status rc = look(embedded_of(base), err);
+    return rc == QK_OK ? qk__reader_list(embedded_of(base)->reader, out, filter, err) : rc;
 }
 
 qk_status embedded_rows_open(qk_store *base, qk_rows **out, const char *sql, int64_t timeout_us,
                              qk_error *err)
 {
-    return qk__reader_rows(embedded_of(base)->reader, out, sql, timeout_us, err);
+    qk_status rc = look(embedded_of(base), err);
+    return rc == QK_OK ? qk__reader_rows(embedded_of(base)->reader, out, sql, timeout_us, err) : rc;
 }
 
 static struct base_count *base_of(struct embedded *store, const char *queue, bool make)
@@ -208,7 +221,8 @@ static void count_in_memory(void *user, const qk__row *row)
     if (row->op > QK__OP_REOPEN || !qk_job_status_is_terminal(row->status)) {
         return;
     }
-    memcpy(queue, row->queue.data, row->queue.length > QK_NAME_MAX ? QK_NAME_MAX : row->queue.length);
+    memcpy(queue, row->queue.data,
+           row->queue.length > QK_NAME_MAX ? QK_NAME_MAX : row->queue.length);
     struct base_count *base = base_of(counting->store, queue, true);
     counting->failed |= base == NULL;
     if (base != NULL) {
@@ -378,6 +392,9 @@ static qk_status wait_live(struct embedded *store, qk_id id, int64_t end_us, qk_
         qk__row row;
         if (store->stopping) {
             return qk__error(err, QK_ECLOSED, "the store is being closed");
+        }
+        if (store->broken) {
+            return qk__error(err, store->trouble.code, "%s", store->trouble.message);
         }
         if (!qk__engine_get(store->engine, id, &row, NULL)) {
             return QK_EMPTY;

@@ -52,7 +52,8 @@ static qk_status lease_error(qk_error *err, qk_status rc, const qk_lease *lease)
 {
     char id[QK_ID_TEXT_SIZE];
     if (rc == QK_ELEASE) {
-        return qk__error(err, rc, "lease lost: attempt %d of job %s is no longer held by this worker",
+        return qk__error(err, rc,
+                         "lease lost: attempt %d of job %s is no longer held by this worker",
                          (int)lease->attempt, qk_id_format(id, lease->job));
     }
     return rc == QK_ENOMEM ? no_memory(err) : rc;
@@ -67,10 +68,11 @@ static qk_status repeated_report(struct embedded *store, const qk_outcome *outco
     if (rc != QK_OK) {
         return rc;
     }
-    bool same = (outcome->verdict == QK_VERDICT_ACK && ended == QK__ATTEMPT_DONE) ||
-                (outcome->verdict == QK_VERDICT_FAIL && ended == QK__ATTEMPT_FAILED) ||
-                (outcome->verdict == QK_VERDICT_NACK &&
-                 (ended == QK__ATTEMPT_NACKED || (outcome->no_requeue && ended == QK__ATTEMPT_FAILED)));
+    bool same =
+        (outcome->verdict == QK_VERDICT_ACK && ended == QK__ATTEMPT_DONE) ||
+        (outcome->verdict == QK_VERDICT_FAIL && ended == QK__ATTEMPT_FAILED) ||
+        (outcome->verdict == QK_VERDICT_NACK &&
+         (ended == QK__ATTEMPT_NACKED || (outcome->no_requeue && ended == QK__ATTEMPT_FAILED)));
     return found && same ? QK_OK : QK_ELEASE;
 }
 
@@ -158,8 +160,8 @@ qk_status embedded_flush(qk_store *base, qk_error *err)
     return rc;
 }
 
-qk_status embedded_extend(qk_store *base, qk_status *statuses, const qk_lease *leases,
-                          size_t count, int64_t extend_us, qk_error *err)
+qk_status embedded_extend(qk_store *base, qk_status *statuses, const qk_lease *leases, size_t count,
+                          int64_t extend_us, qk_error *err)
 {
     struct embedded *store = embedded_of(base);
     qk_status rc = enter(store, err);

@@ -64,13 +64,15 @@ static qk_status build(struct embedded *store, const qk_job_filter *filter, cons
     add_text(where, " AND queue = $%zu", filter->queue);
     add_text(where, " AND kind = $%zu", filter->kind);
     add_text(where, " AND list_contains(json_extract_string(ext, '$.tg[*]'), $%zu)", filter->tag);
-    add_text(where, " AND ends_with(replace(id::VARCHAR, '-', ''), lower($%zu))", filter->id_suffix);
+    add_text(where, " AND ends_with(replace(id::VARCHAR, '-', ''), lower($%zu))",
+             filter->id_suffix);
     add_ids(where, pinned, pinned_count);
     return where->sql.failed ? QK_ENOMEM : QK_OK;
 }
 
-static qk_status run(duckdb_connection connection, const char *before, const struct condition *where,
-                     const char *after, size_t *changed, qk_error *err)
+static qk_status run(duckdb_connection connection, const char *before,
+                     const struct condition *where, const char *after, size_t *changed,
+                     qk_error *err)
 {
     qk__buffer sql;
     duckdb_prepared_statement statement = NULL;
@@ -108,8 +110,9 @@ static qk_status delete_rows(struct embedded *store, duckdb_connection connectio
     rc = run(connection, "DELETE FROM attempts WHERE id IN (SELECT id FROM history WHERE ", where,
              ")", NULL, err);
     rc = rc != QK_OK ? rc
-                     : run(connection, "DELETE FROM edges WHERE child IN (SELECT id FROM history "
-                                       "WHERE ",
+                     : run(connection,
+                           "DELETE FROM edges WHERE child IN (SELECT id FROM history "
+                           "WHERE ",
                            where, ")", NULL, err);
     rc = rc != QK_OK ? rc : run(connection, "DELETE FROM history WHERE ", where, "", changed, err);
     pthread_mutex_lock(&store->gate);

@@ -112,12 +112,39 @@ qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err)
 static void remember_failure(struct embedded *store, uint64_t upto, const qk_error *why)
 {
     if (store->failure_count == FAILURES_KEPT) {
-        memmove(store->failures, store->failures + 1, sizeof store->failures - sizeof *store->failures);
+        memmove(store->failures, store->failures + 1,
+                sizeof store->failures - sizeof *store->failures);
         store->failure_count--;
     }
     store->failures[store->failure_count++] =
         (struct failure){ .after = store->durable_batch, .upto = upto, .error = *why };
     store->trouble = *why;
+}
+
+/* With `lock` held. An error: the store is broken, and says why. */
+static qk_status reopen(struct embedded *store)
+{
+    qk_error err = QK_ERROR_INIT;
+    close_database(store);
+    qk_status rc = open_database(store, &err);
+    if (rc != QK_OK) {
+        close_database(store);
+        store->broken = true;
+        store->trouble = err;
+    }
+    return rc;
+}
+
+bool database_revive(struct embedded *store)
+{
+    uint64_t last = 0;
+    while (store->settling) {
+        wait_some(store, &store->upkeep, 10000);
+    }
+    if (store->journal->ops->last_batch(store->journal, &last, NULL) == QK_OK) {
+        return false;
+    }
+    return reopen(store) == QK_OK;
 }
 
 /* Loads from the journal as it is, or after opening the file anew. */
@@ -131,9 +158,8 @@ static qk_status reload(struct embedded *store, qk__engine **out, const qk__held
         return rc;
     }
     qk__log_write(&store->config.log, QK_LOG_ERROR, "reopening the store: %s", err.message);
-    close_database(store);
-    err = (qk_error)QK_ERROR_INIT;
-    rc = open_database(store, &err);
+    rc = reopen(store);
+    err = store->trouble;
     rc = rc == QK_OK ? load(store, out, held, held_count, &clean, &err) : rc;
     if (rc != QK_OK) {
         store->trouble = err;
@@ -155,7 +181,7 @@ void commit_failed(struct embedded *store, qk__cut *cut, const qk_error *why)
     (void)qk__engine_held(store->engine, &held, &held_count);
     remember_failure(store, upto, why);
     qk__engine_drop_cut(cut);
-    qk_status rc = reload(store, &engine, held, held_count);
+    qk_status rc = store->broken ? why->code : reload(store, &engine, held, held_count);
     free(held);
     if (rc != QK_OK) {
         store->broken = true;
@@ -194,6 +220,7 @@ qk_status probe_disk(struct embedded *store)
     store->probing = false;
     if (rc != QK_OK) {
         remember_failure(store, cut.batch, &err);
+        (void)database_revive(store);
     } else {
         store->durable_batch = cut.batch;
         store->suspended = false;

@@ -45,8 +45,9 @@ void announce(struct embedded *store)
     const char *queue;
     uint64_t waiting;
     if (qk__engine_take_warning(store->engine, &queue, &waiting)) {
-        qk__log_write(&store->config.log, QK_LOG_WARN, "backpressure: queue %s has %llu jobs waiting",
-                      queue, (unsigned long long)waiting);
+        qk__log_write(&store->config.log, QK_LOG_WARN,
+                      "backpressure: queue %s has %llu jobs waiting", queue,
+                      (unsigned long long)waiting);
     }
 }
 
@@ -152,6 +153,26 @@ static qk_status commit_with_memory(struct embedded *store, const qk__cut *cut, 
     return rc;
 }
 
+/*
+ * After a commit that failed. A database that refuses everything was made to by an earlier failure,
+ * of a checkpoint say: it is opened anew and the commit tried again. If the batch is there after
+ * that, its sync may have failed: its callers are told so. With `lock` held, released meanwhile.
+ */
+static qk_status second_look(struct embedded *store, const qk__cut *cut, qk_status rc,
+                             qk_error *err)
+{
+    if (!database_revive(store)) {
+        return !store->broken && is_there(store, cut) ? QK_OK : rc;
+    }
+    if (is_there(store, cut)) {
+        return rc;
+    }
+    pthread_mutex_unlock(&store->lock);
+    rc = commit_with_memory(store, cut, err);
+    pthread_mutex_lock(&store->lock);
+    return rc == QK_OK || is_there(store, cut) ? QK_OK : rc;
+}
+
 static void write_batch(struct embedded *store)
 {
     qk_error err = QK_ERROR_INIT;
@@ -163,7 +184,10 @@ static void write_batch(struct embedded *store)
     pthread_mutex_unlock(&store->lock);
     qk_status rc = commit_with_memory(store, cut, &err);
     pthread_mutex_lock(&store->lock);
-    if (rc == QK_OK || is_there(store, cut)) {
+    if (rc != QK_OK) {
+        rc = second_look(store, cut, rc, &err);
+    }
+    if (rc == QK_OK) {
         committed(store, cut);
     } else {
         commit_failed(store, cut, &err);

@@ -181,10 +181,9 @@ void qk__engine_backlog(const qk__engine *engine, const qk__claim_request *reque
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
-        if (queue == NULL ||
-            queue->counts[QK_JOB_PENDING] + queue->counts[QK_JOB_DELAYED] +
-                    queue->counts[QK_JOB_CLAIMED] ==
-                0) {
+        if (queue == NULL || queue->counts[QK_JOB_PENDING] + queue->counts[QK_JOB_DELAYED] +
+                                     queue->counts[QK_JOB_CLAIMED] ==
+                                 0) {
             continue;
         }
         for (uint32_t j = 0; j < engine->chunk_count * CHUNK_JOBS; j++) {

@@ -145,15 +145,14 @@ qk_status qk__engine_load(qk__engine *engine, const qk__row *row, uint64_t batch
 /* Parents of loaded jobs that are not in memory; malloc'd. */
 qk_status qk__engine_loaded_parents(qk__engine *engine, qk_id **out, size_t *count);
 /* Decides dependencies, takes back the dead owner's claims, fills the lanes. clean: it closed. */
-qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean,
-                             const qk__cold_set *cold);
+qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const qk__cold_set *cold);
 /* Before closing: gives back every claim without counting a loss, and adds the CLOSE row. */
 void qk__engine_release(qk__engine *engine, qk__now now);
 
 /* Claims held when a commit failed, put back into a fresh engine that was rebuilt from disk. */
 typedef struct qk__held_claim {
     qk_id id;
-    int32_t attempt;
+    int32_t attempt, attempts;
     int64_t claimed_us, lease_us, deadline_us;
     char worker[QK_NAME_MAX + 1];
 } qk__held_claim;

@@ -115,7 +115,7 @@ static void forget_end(qk__engine *engine, uint32_t index)
     }
 }
 
-static qk__attempt_outcome outcome_of(const struct job *job)
+static qk__attempt_outcome outcome_of(const qk__engine *engine, const struct job *job)
 {
     switch (job->status) {
     case QK_JOB_DONE:
@@ -123,7 +123,8 @@ static qk__attempt_outcome outcome_of(const struct job *job)
     case QK_JOB_CANCELLED:
         return QK__ATTEMPT_CANCELLED;
     default:
-        return job->lost >= 1 && job->attempts == 0 ? QK__ATTEMPT_LOST : QK__ATTEMPT_FAILED;
+        return job->lost >= policy_of(engine, job)->max_lost ? QK__ATTEMPT_LOST
+                                                             : QK__ATTEMPT_FAILED;
     }
 }
 
@@ -143,7 +144,7 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
         !VEC_RESERVE(engine->reopened, 1) ||
         (extra->unique_key != NULL && unique_find(engine, extra->unique_key) != NIL) ||
         (extra->claimed_us != 0 && extra->worker != NIL &&
-         !attempt_row(engine, index, outcome_of(job), end, &report))) {
+         !attempt_row(engine, index, outcome_of(engine, job), end, &report))) {
         return extra->unique_key != NULL ? QK_ESTATE : QK_ENOMEM;
     }
     if (extra->unique_key != NULL && !unique_insert(engine, index)) {
@@ -152,6 +153,7 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
     forget_end(engine, index);
     reset_for_retry(engine, index);
     job->flags |= JF_REOPENED | JF_UNSETTLED_REOPEN;
+    job->flags |= has_parents(job) ? JF_EDGES_DUE : 0; /* replay forgot them at its end */
     engine->reopened.items[engine->reopened.count++] = job->id;
     engine->linked += has_parents(job);
     set_status(engine, index, QK_JOB_PENDING);
@@ -180,7 +182,6 @@ qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__
         }
         loaded = true;
         rc = connect_parents(engine, index, parents, parent_count, cold);
-        job_at(engine, index)->flags |= parent_count > 0 ? JF_EDGES_DUE : 0;
     } else if (!qk_job_status_is_terminal(job_at(engine, index)->status) ||
                job_at(engine, index)->status == QK_JOB_DONE) {
         return QK_ESTATE;
@@ -235,8 +236,7 @@ static char *worker_ext(const qk__worker_info *worker)
     return ext;
 }
 
-qk_status qk__engine_worker(qk__engine *engine, qk__now now, const qk__worker_info *info,
-                            bool gone)
+qk_status qk__engine_worker(qk__engine *engine, qk__now now, const qk__worker_info *info, bool gone)
 {
     uint32_t id = symbol_make(engine, info->id, strlen(info->id));
     char *ext = worker_ext(info);

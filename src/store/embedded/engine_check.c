@@ -108,8 +108,7 @@ static const char *check_link(const qk__engine *engine, const struct job *child,
     return link->state == news.state ? NULL : "8: a parent's end is not known to its child";
 }
 
-static const char *check_links(const qk__engine *engine, const struct job *job,
-                               struct tally *tally)
+static const char *check_links(const qk__engine *engine, const struct job *job, struct tally *tally)
 {
     qk__parents seen = { 0 };
     if (!has_parents(job) || qk_job_status_is_terminal(job->status)) {
@@ -248,8 +247,7 @@ static const char *check_leases(const qk__engine *engine, size_t *count)
                 job->extra->lease_us != list->lease_us) {
                 return "1: a lease list holds what does not belong there";
             }
-            if (left != NIL &&
-                job_at(engine, left)->extra->deadline_us > job->extra->deadline_us) {
+            if (left != NIL && job_at(engine, left)->extra->deadline_us > job->extra->deadline_us) {
                 return "1: a lease list is not in order of deadlines";
             }
             left = at;
@@ -337,8 +335,7 @@ const char *qk__engine_check(const qk__engine *engine)
     }
     if (broken != NULL || (broken = check_delays(engine)) != NULL ||
         (broken = check_leases(engine, &leased)) != NULL ||
-        (broken = check_dirty(engine, &tally)) != NULL ||
-        (broken = check_counts(engine)) != NULL) {
+        (broken = check_dirty(engine, &tally)) != NULL || (broken = check_counts(engine)) != NULL) {
         return broken;
     }
     if (in_lanes != tally.in_lane || engine->delayed.count != tally.delayed ||

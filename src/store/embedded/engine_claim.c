@@ -23,8 +23,8 @@ static void fill_grant(const qk__engine *engine, const struct job *job, bool str
     grant->payload_length = job->payload_length;
     grant->timeout_us = policy->timeout_us;
     grant->claimed_us = job->extra->claimed_us;
-    grant->strict = strict || (job->flags & (JF_STRICT | JF_RECOVERED)) != 0 ||
-                    policy->max_attempts == 1;
+    grant->strict =
+        strict || (job->flags & (JF_STRICT | JF_RECOVERED)) != 0 || policy->max_attempts == 1;
     grant->gate = 0;
     if (grant->strict) {
         grant->gate = engine->batch;
@@ -229,8 +229,7 @@ static qk_status report_nack(qk__engine *engine, uint32_t index, qk__now now,
     return QK_OK;
 }
 
-static qk_status report(qk__engine *engine, uint32_t index, qk__now now,
-                        const qk_outcome *outcome)
+static qk_status report(qk__engine *engine, uint32_t index, qk__now now, const qk_outcome *outcome)
 {
     struct extra *extra = job_at(engine, index)->extra;
     uint32_t worker = extra->worker;

@@ -214,12 +214,19 @@ static void fix_texts(qk__cut *cut)
     }
 }
 
+/* A payload may leave the memory once its row is durable. */
+static bool may_evict(const qk__engine *engine, const struct job *job)
+{
+    return (job->flags & (JF_LARGE | JF_PAYLOAD_DUE)) == JF_LARGE && job->payload != NULL &&
+           engine->payload_resident > engine->config.payload_cache;
+}
+
 static void clean_job(qk__engine *engine, struct job *job)
 {
+    bool evict = may_evict(engine, job);
     job->flags &= (uint16_t) ~(JF_DIRTY | JF_REOPENED | JF_PAYLOAD_DUE | JF_EDGES_DUE | JF_EPOCH);
     job->flags |= engine->epoch ? JF_EPOCH : 0;
-    if ((job->flags & JF_LARGE) != 0 && job->payload != NULL &&
-        engine->payload_resident > engine->config.payload_cache) {
+    if (evict) {
         engine->retired.items[engine->retired.count++] = job->payload;
         engine->payload_resident -= job->payload_length;
         job->payload = NULL;
@@ -242,7 +249,7 @@ static void take(qk__engine *engine, qk__cut *cut)
         clean_job(engine, job_at(engine, engine->dirty.items[i]));
     }
     for (uint32_t i = engine->carry_cursor; engine->carrying && i < own->carry_cursor; i++) {
-        if (job_at(engine, i)->used) {
+        if (job_at(engine, i)->used && in_other_journal(engine, job_at(engine, i))) {
             clean_job(engine, job_at(engine, i));
         }
     }
@@ -303,6 +310,11 @@ static void forget(qk__engine *engine, const qk__cut *cut)
     for (size_t i = 0; i < own->fresh_count; i++) {
         struct job *job = job_at(engine, own->fresh[i]);
         job->flags &= (uint16_t)~JF_NEW;
+        if (may_evict(engine, job)) {
+            engine->payload_resident -= job->payload_length;
+            free(job->payload);
+            job->payload = NULL;
+        }
     }
     for (size_t i = 0; i < cut->reopened_count; i++) {
         uint32_t index = job_find(engine, cut->reopened[i]);

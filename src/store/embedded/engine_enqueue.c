@@ -208,8 +208,8 @@ static qk_status fill_extra(qk__engine *engine, uint32_t index, const qk__new_jo
     return QK_OK;
 }
 
-static qk_status make_job(qk__engine *engine, qk__now now, uint32_t *out,
-                          const qk__new_job *wanted, const qk__cold_set *cold, qk_id *missing)
+static qk_status make_job(qk__engine *engine, qk__now now, uint32_t *out, const qk__new_job *wanted,
+                          const qk__cold_set *cold, qk_id *missing)
 {
     uint32_t index = job_new(engine, wanted->id);
     *out = index;
@@ -221,8 +221,8 @@ static qk_status make_job(qk__engine *engine, qk__now now, uint32_t *out,
     job->created_us = now.wall_us;
     job->priority = wanted->priority;
     job->status = due > now.wall_us ? QK_JOB_DELAYED : QK_JOB_PENDING;
-    job->flags = (uint16_t)(JF_NEW | (wanted->strict ? JF_STRICT : 0) |
-                            (engine->epoch ? JF_EPOCH : 0));
+    job->flags =
+        (uint16_t)(JF_NEW | (wanted->strict ? JF_STRICT : 0) | (engine->epoch ? JF_EPOCH : 0));
     qk_status rc = fill_policy(engine, job, wanted);
     if (rc == QK_OK) {
         rc = fill_payload(engine, job, wanted);
@@ -264,6 +264,18 @@ static void place_job(qk__engine *engine, uint32_t index, qk__now now)
     engine->linked += has_parents(job);
     mark_dirty(engine, index);
     place(engine, index, now);
+}
+
+/* Parents of the batch itself are not asked for: one that is not made before its child, or not at
+ * all because it is a duplicate, is no job. */
+static bool is_of_batch(const qk__new_job *jobs, size_t count, qk_id id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (compare_ids(&jobs[i].id, &id) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static qk_status explain(qk_error *err, qk_status rc, const qk__new_job *job, size_t index,
@@ -308,6 +320,9 @@ qk_status qk__engine_enqueue(qk__engine *engine, qk__now now, qk_enqueued *out,
         if (rc == QK_OK && !found) {
             rc = make_job(engine, now, &made[made_count], &jobs[i], cold, &missing);
             made_count += made[made_count] != NIL;
+            if (rc == QK_EMPTY && is_of_batch(jobs, count, missing)) {
+                rc = QK_ENOTFOUND;
+            }
         }
     }
     if (rc != QK_OK) {

@@ -93,8 +93,7 @@ static void put_extra(const struct job *job, qk__buffer *out)
     }
 }
 
-static void put_ext(const qk__engine *engine, const struct job *job, qk__row *row,
-                    qk__buffer *ext)
+static void put_ext(const qk__engine *engine, const struct job *job, qk__row *row, qk__buffer *ext)
 {
     size_t start = ext->length;
     qk__buffer_text(ext, "{");
@@ -137,8 +136,7 @@ static void fill_extra(const qk__engine *engine, const struct extra *extra, qk__
     }
 }
 
-qk_status image_row(const qk__engine *engine, const struct job *job, qk__row *row,
-                    qk__buffer *ext)
+qk_status image_row(const qk__engine *engine, const struct job *job, qk__row *row, qk__buffer *ext)
 {
     const struct policy *policy = policy_of(engine, job);
     memset(row, 0, sizeof *row);

@@ -164,8 +164,7 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
 
 bool has_parents(const struct job *job)
 {
-    return job->extra != NULL && job->extra->links != NULL &&
-           job->extra->links->parent_count > 0;
+    return job->extra != NULL && job->extra->links != NULL && job->extra->links->parent_count > 0;
 }
 
 qk__readiness links_readiness(const qk__engine *engine, const struct job *job)

@@ -197,8 +197,8 @@ static qk_status load_edge(qk__engine *engine, const qk__row *row)
     if (index == NIL) {
         return QK_OK; /* its child has ended */
     }
-    if (extra == NULL || (extra->links == NULL &&
-                          (extra->links = links_make(engine, NULL, 0)) == NULL)) {
+    if (extra == NULL ||
+        (extra->links == NULL && (extra->links = links_make(engine, NULL, 0)) == NULL)) {
         return QK_ENOMEM;
     }
     struct links *links = extra->links;
@@ -230,12 +230,11 @@ static qk_status load_worker(qk__engine *engine, const qk__row *row)
     if (ext == NULL) {
         return QK_ENOMEM;
     }
-    engine->workers.items[engine->workers.count++] =
-        (struct worker){ .id = id,
-                         .ext = ext,
-                         .started_us = row->created_us,
-                         .beat_us = row->claimed_us,
-                         .gone = row->status != 0 };
+    engine->workers.items[engine->workers.count++] = (struct worker){ .id = id,
+                                                                      .ext = ext,
+                                                                      .started_us = row->created_us,
+                                                                      .beat_us = row->claimed_us,
+                                                                      .gone = row->status != 0 };
     return QK_OK;
 }
 

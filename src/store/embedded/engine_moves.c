@@ -48,6 +48,9 @@ void leave_place(qk__engine *engine, uint32_t index)
     if (job->status == QK_JOB_CLAIMED) {
         lease_remove(engine, index);
     } else if (job->status == QK_JOB_DELAYED) {
+        if ((job->flags & JF_IN_HEAP) == 0) {
+            return; /* a recovery is under way and has not come to it yet */
+        }
         delay_remove(engine, index);
     } else if ((job->flags & JF_IN_LANE) != 0) {
         lane_remove(engine, index);

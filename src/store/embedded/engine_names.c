@@ -66,8 +66,7 @@ uint32_t symbol_make(qk__engine *engine, const char *text, size_t length)
         return NIL;
     }
     engine->symbols.capacity = (uint32_t)capacity;
-    if (engine->symbols.map == NULL ||
-        engine->symbols.count * 2 >= engine->symbols.map_mask) {
+    if (engine->symbols.map == NULL || engine->symbols.count * 2 >= engine->symbols.map_mask) {
         if (!index_grow(&engine->symbols.map, &engine->symbols.map_mask)) {
             free(copy);
             return NIL;
@@ -116,8 +115,9 @@ uint32_t queue_make(qk__engine *engine, const char *name, size_t length)
 
 static uint32_t policy_hash(const struct policy *policy)
 {
-    int64_t key[] = { policy->kind,           policy->queue,           policy->max_attempts,
-                      policy->max_lost,       policy->timeout_us,      policy->backoff_base_us,
+    int64_t key[] = { policy->kind,           policy->queue,
+                      policy->max_attempts,   policy->max_lost,
+                      policy->timeout_us,     policy->backoff_base_us,
                       policy->backoff_cap_us, policy->mode * 2 + policy->continue_on_failure };
     uint64_t hash = 0;
     for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
@@ -249,6 +249,9 @@ bool unique_insert(qk__engine *engine, uint32_t index)
 void unique_remove(qk__engine *engine, uint32_t index)
 {
     const char *key = job_at(engine, index)->extra->unique_key;
+    if (engine->unique_map == NULL) {
+        return; /* undone before it was inserted */
+    }
     uint32_t slot = (uint32_t)hash_bytes(key, strlen(key)) & engine->unique_mask;
     uint32_t *link = &engine->unique_map[slot];
     while (*link != NIL && *link != index) {

@@ -186,8 +186,7 @@ static uint32_t lane_first(const qk__engine *engine, const struct lane *lane)
         }
     }
     if (lane->returned_count > 0 &&
-        (best == NIL ||
-         served_before(job_at(engine, lane->returned[0]), job_at(engine, best)))) {
+        (best == NIL || served_before(job_at(engine, lane->returned[0]), job_at(engine, best)))) {
         best = lane->returned[0];
     }
     return best;
@@ -262,14 +261,16 @@ void lease_push(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
     struct lease_list *list = lease_list(engine, job->extra->lease_us);
-    job->prev = list->tail;
-    job->next = NIL;
-    if (list->tail == NIL) {
-        list->head = index;
-    } else {
-        job_at(engine, list->tail)->next = index;
+    uint32_t left = list->tail;
+    /* A claim that outlived a failed commit kept its deadline; all others belong at the end. */
+    while (left != NIL && job_at(engine, left)->extra->deadline_us > job->extra->deadline_us) {
+        left = job_at(engine, left)->prev;
     }
-    list->tail = index;
+    uint32_t right = left == NIL ? list->head : job_at(engine, left)->next;
+    job->prev = left;
+    job->next = right;
+    *(left == NIL ? &list->head : &job_at(engine, left)->next) = index;
+    *(right == NIL ? &list->tail : &job_at(engine, right)->prev) = index;
 }
 
 void lease_remove(qk__engine *engine, uint32_t index)

@@ -83,7 +83,7 @@ static qk_status take_back(qk__engine *engine, uint32_t index, qk__now now)
         mark_dirty(engine, index);
         return QK_OK;
     }
-    job->extra->lease_us = INT64_MAX;
+    job->extra->lease_us = job->extra->deadline_us = INT64_MAX;
     if (job->extra->worker == NIL || !attempt_due_row(engine, index, now)) {
         return job->extra->worker == NIL ? QK_EDAMAGED : QK_ENOMEM;
     }
@@ -92,26 +92,34 @@ static qk_status take_back(qk__engine *engine, uint32_t index, qk__now now)
     return QK_OK;
 }
 
+/* Delayed jobs come first: what ends among the claims may skip them, and then they must have their
+ * place in the heap. */
 static qk_status place_all(qk__engine *engine, struct job **jobs, size_t count, qk__now now)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint32_t index = job_find(engine, jobs[i]->id);
-        if (jobs[i]->status == QK_JOB_CLAIMED) {
+    static const uint8_t order[] = { QK_JOB_DELAYED, QK_JOB_CLAIMED, QK_JOB_PENDING };
+    for (size_t turn = 0; turn < sizeof order; turn++) {
+        for (size_t i = 0; i < count; i++) {
+            uint32_t index = job_find(engine, jobs[i]->id);
+            uint8_t status = jobs[i]->status;
+            bool placed = (jobs[i]->flags & (JF_IN_LANE | JF_IN_HEAP)) != 0;
+            if (status != order[turn] || placed) {
+                continue;
+            }
+            if (status != QK_JOB_CLAIMED) {
+                place(engine, index, now);
+                continue;
+            }
             qk_status rc = take_back(engine, index, now);
             if (rc != QK_OK) {
                 return rc;
             }
-        } else if (jobs[i]->status == QK_JOB_DELAYED ||
-                   (jobs[i]->status == QK_JOB_PENDING && (jobs[i]->flags & JF_IN_LANE) == 0)) {
-            place(engine, index, now);
         }
     }
     settle_dependents(engine, now);
     return QK_OK;
 }
 
-qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean,
-                             const qk__cold_set *cold)
+qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const qk__cold_set *cold)
 {
     struct job **jobs = malloc((engine->used + 1) * sizeof *jobs);
     size_t count = 0;
@@ -135,6 +143,7 @@ qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean,
 
 void qk__engine_release(qk__engine *engine, qk__now now)
 {
+    qk__engine_tick(engine, now); /* what has expired is lost, not given back */
     for (size_t i = 0; i < engine->leases.count; i++) {
         for (uint32_t index; (index = engine->leases.items[i].head) != NIL;) {
             struct job *job = job_at(engine, index);
@@ -163,9 +172,12 @@ static void copy_claim(const qk__engine *engine, const struct job *job, qk__held
 {
     const struct extra *extra = job->extra;
     uint32_t worker = job->status == QK_JOB_CLAIMED ? extra->worker : extra->closed_worker;
+    int given_back =
+        job->status != QK_JOB_CLAIMED && extra->closed_verdict == QK_VERDICT_NACK ? 1 : 0;
     *claim = (qk__held_claim){ .id = job->id,
                                .attempt = job->attempt,
-                               .claimed_us = extra->claimed_us,
+                               .attempts = job->attempts + given_back,
+                               .claimed_us = extra->claimed_us != 0 ? extra->claimed_us : 1,
                                .lease_us = extra->lease_us,
                                .deadline_us = extra->deadline_us };
     strncpy(claim->worker, engine->symbols.text[worker], sizeof claim->worker - 1);
@@ -201,7 +213,8 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
     bool same = job->status == QK_JOB_CLAIMED && job->attempt == claim->attempt;
     bool ahead = job->attempt < claim->attempt; /* the claim was not durable */
     struct extra *extra = same || ahead ? job_extra(engine, job) : NULL;
-    uint32_t worker = extra == NULL ? NIL : symbol_make(engine, claim->worker, strlen(claim->worker));
+    uint32_t worker =
+        extra == NULL ? NIL : symbol_make(engine, claim->worker, strlen(claim->worker));
     if (worker == NIL) {
         return; /* its report will be refused, and the job runs again */
     }
@@ -210,11 +223,12 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
         queue->counts[job->status]--;
         queue->counts[QK_JOB_CLAIMED]++;
         job->status = QK_JOB_CLAIMED;
-        job->attempts++;
+        /* None is left charged if a person's retry, now forgotten, started the budget again. */
+        job->attempts = claim->attempts > 0 ? claim->attempts : 1;
         job->attempt = claim->attempt;
+        extra->claimed_us = claim->claimed_us;
     }
     extra->worker = worker;
-    extra->claimed_us = claim->claimed_us != 0 ? claim->claimed_us : 1;
     extra->lease_us = extra->first_lease_us = claim->lease_us;
     extra->deadline_us = claim->deadline_us;
     job->flags |= JF_HELD;

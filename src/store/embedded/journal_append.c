@@ -92,6 +92,7 @@ static void set_null(struct column_fill *fill, size_t row)
     fill->validity[row / 64] &= ~(1ull << (row % 64));
 }
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type cannot stand in them */
 #define FILL(column, type, value)                                                                  \
     do {                                                                                           \
         type *values = column_at(chunk, column).data;                                              \
@@ -194,8 +195,7 @@ qk_status journal_appender_open(struct duckdb_journal *journal, qk_error *err)
         return QK_OK;
     }
     const char *table = journal_table(journal->active);
-    if (duckdb_appender_create(journal->writer, NULL, table, &journal->appender) ==
-        DuckDBSuccess) {
+    if (duckdb_appender_create(journal->writer, NULL, table, &journal->appender) == DuckDBSuccess) {
         return QK_OK;
     }
     qk_status rc = qk__database_error(err, "cannot append to the journal", DUCKDB_ERROR_IO,

@@ -42,11 +42,12 @@ static qk_status last_batch(qk__journal *base, uint64_t *out, qk_error *err)
 {
     struct duckdb_journal *journal = (struct duckdb_journal *)base;
     int64_t batch = 0;
-    qk_status rc = journal_numbers(journal->writer,
-                                 "SELECT greatest((SELECT coalesce(max(batch), 0) FROM journal_a), "
-                                 "(SELECT coalesce(max(batch), 0) FROM journal_b), "
-                                 "(SELECT coalesce(max(batch), 0) FROM history))",
-                                 &batch, 1, err);
+    qk_status rc =
+        journal_numbers(journal->writer,
+                        "SELECT greatest((SELECT coalesce(max(batch), 0) FROM journal_a), "
+                        "(SELECT coalesce(max(batch), 0) FROM journal_b), "
+                        "(SELECT coalesce(max(batch), 0) FROM history))",
+                        &batch, 1, err);
     *out = (uint64_t)batch;
     return rc;
 }
@@ -71,12 +72,13 @@ static qk_status copy_payloads(struct duckdb_journal *journal, const qk__cut *cu
     for (size_t i = 0; rc == QK_OK && i < cut->carried_count; i++) {
         char id[QK_ID_TEXT_SIZE];
         char sql[320];
-        snprintf(sql, sizeof sql,
-                 "INSERT INTO %s (batch, op, id, seq, priority, status, attempts, attempt, payload) "
-                 "SELECT %llu, 3, id, 0, 0, 0, 0, 0, payload FROM %s WHERE op = 3 AND id = "
-                 "'%s'::UUID LIMIT 1",
-                 journal_table(journal->active), (unsigned long long)cut->batch,
-                 journal_table(!journal->active), qk_id_format(id, cut->carried_payloads[i]));
+        snprintf(
+            sql, sizeof sql,
+            "INSERT INTO %s (batch, op, id, seq, priority, status, attempts, attempt, payload) "
+            "SELECT %llu, 3, id, 0, 0, 0, 0, 0, payload FROM %s WHERE op = 3 AND id = "
+            "'%s'::UUID LIMIT 1",
+            journal_table(journal->active), (unsigned long long)cut->batch,
+            journal_table(!journal->active), qk_id_format(id, cut->carried_payloads[i]));
         rc = qk__database_run(journal->writer, sql, err);
     }
     return rc;
@@ -103,8 +105,8 @@ static qk_status commit_in_transaction(struct duckdb_journal *journal, const qk_
 static qk_status commit(qk__journal *base, const qk__cut *cut, qk_error *err)
 {
     struct duckdb_journal *journal = (struct duckdb_journal *)base;
-    bool plain = cut->reopened_count == 0 && cut->carried_count == 0 &&
-                 cut->count <= AUTO_FLUSH_ROWS;
+    bool plain =
+        cut->reopened_count == 0 && cut->carried_count == 0 && cut->count <= AUTO_FLUSH_ROWS;
     qk_status rc = QK_OK;
     if (cut->reopened_count > 0) {
         pthread_mutex_lock(&journal->settling);
@@ -217,8 +219,7 @@ qk_status qk__journal_duckdb_open(qk__journal **out, duckdb_database database,
     }
     journal->chunk = duckdb_create_data_chunk(journal->types, JOURNAL_COLUMNS);
     qk_status rc = QK_OK;
-    if (journal->chunk == NULL ||
-        duckdb_connect(database, &journal->writer) != DuckDBSuccess ||
+    if (journal->chunk == NULL || duckdb_connect(database, &journal->writer) != DuckDBSuccess ||
         duckdb_connect(database, &journal->maintenance) != DuckDBSuccess ||
         duckdb_connect(database, &journal->bystander) != DuckDBSuccess) {
         rc = qk__error(err, QK_ENOMEM, "cannot connect to the store");

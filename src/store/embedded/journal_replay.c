@@ -95,8 +95,8 @@ static qk_status visit_chunk(duckdb_data_chunk chunk, qk__journal_visit_fn visit
     return rc;
 }
 
-static qk_status replay_table(struct duckdb_journal *journal, int which,
-                              qk__journal_visit_fn visit, void *user, qk_error *err)
+static qk_status replay_table(struct duckdb_journal *journal, int which, qk__journal_visit_fn visit,
+                              void *user, qk_error *err)
 {
     char sql[128];
     duckdb_result result;

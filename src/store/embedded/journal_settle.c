@@ -58,6 +58,7 @@ static qk_status run(struct duckdb_journal *journal, const char *format, int64_t
 {
     char sql[2048];
     int settled = !journal->active;
+    // cppcheck-suppress [wrongPrintfScanfArgNum, wrongPrintfScanfParameterPositionError, invalidPrintfArgType_sint]
     snprintf(sql, sizeof sql, format, journal_table(settled), journal_table(!settled),
              (long long)first, (long long)last);
     return qk__database_run(journal->maintenance, sql, err);
@@ -93,9 +94,10 @@ static qk_status move_rows(struct duckdb_journal *journal, qk_error *err)
     int64_t range[2] = { 0, -1 };
     char sql[160];
     const char *table = journal_table(!journal->active);
-    snprintf(sql, sizeof sql,
-             "SELECT (SELECT coalesce(min(batch), 0) FROM %s), (SELECT coalesce(max(batch), -1) FROM %s)",
-             table, table);
+    snprintf(
+        sql, sizeof sql,
+        "SELECT (SELECT coalesce(min(batch), 0) FROM %s), (SELECT coalesce(max(batch), -1) FROM %s)",
+        table, table);
     qk_status rc = journal_numbers(journal->maintenance, sql, range, 2, err);
     uint64_t batches = (uint64_t)(range[1] - range[0] + 1);
     uint64_t rows = journal->rows[!journal->active];

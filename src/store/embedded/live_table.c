@@ -31,7 +31,10 @@ typedef struct column {
     size_t offset;
 } column;
 
-#define COLUMN(name, kind, member) { name, kind, offsetof(qk__row, member) }
+#define COLUMN(name, kind, member)                                                                 \
+    {                                                                                              \
+        name, kind, offsetof(qk__row, member)                                                      \
+    }
 
 static const column columns[] = {
     COLUMN("op", CELL_U8, op),
@@ -68,9 +71,9 @@ typedef struct cursor {
 static duckdb_type type_of(cell kind)
 {
     static const duckdb_type types[] = {
-        [CELL_U8] = DUCKDB_TYPE_UTINYINT,   [CELL_I32] = DUCKDB_TYPE_INTEGER,
-        [CELL_I64] = DUCKDB_TYPE_BIGINT,    [CELL_ID] = DUCKDB_TYPE_UUID,
-        [CELL_TIME] = DUCKDB_TYPE_TIMESTAMP, [CELL_TEXT] = DUCKDB_TYPE_VARCHAR,
+        [CELL_U8] = DUCKDB_TYPE_UTINYINT,       [CELL_I32] = DUCKDB_TYPE_INTEGER,
+        [CELL_I64] = DUCKDB_TYPE_BIGINT,        [CELL_ID] = DUCKDB_TYPE_UUID,
+        [CELL_TIME] = DUCKDB_TYPE_TIMESTAMP,    [CELL_TEXT] = DUCKDB_TYPE_VARCHAR,
         [CELL_EXIT_CODE] = DUCKDB_TYPE_INTEGER,
     };
     return types[kind];
@@ -106,7 +109,8 @@ static void init(duckdb_init_info info)
         at->used = COLUMN_COUNT;
     for (size_t i = 0; i < at->used; i++) {
         idx_t index = duckdb_init_get_column_index(info, i);
-        at->which[i] = index < COLUMN_COUNT ? (uint8_t)index : 0; /* count(*) may ask for a row id */
+        at->which[i] =
+            index < COLUMN_COUNT ? (uint8_t)index : 0; /* count(*) may ask for a row id */
     }
     duckdb_init_set_init_data(info, at, duckdb_free);
     duckdb_init_set_max_threads(info, 1);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -54,11 +55,7 @@ static void write_pid(int fd)
 static long read_pid(int fd)
 {
     char text[32] = "";
-    long pid = 0;
-    if (pread(fd, text, sizeof text - 1, 0) <= 0 || sscanf(text, "%ld", &pid) != 1) {
-        return 0;
-    }
-    return pid;
+    return pread(fd, text, sizeof text - 1, 0) <= 0 ? 0 : strtol(text, NULL, 10);
 }
 
 qk_status qk__file_lock_take(qk__file_lock *lock, const char *store_path, int64_t wait_us,

@@ -85,13 +85,12 @@ static const char *dash(char out[QK_ID_TEXT_SIZE], const char *digits)
     return left ? "none" : out + at; /* too many digits to be of an id */
 }
 
-static void build(query *q, const qk_job_filter *filter, size_t limit, int64_t now_us,
-                  qk_id lowest)
+static void build(query *q, const qk_job_filter *filter, size_t limit, int64_t now_us, qk_id lowest)
 {
     qk__buffer_clear(&q->sql);
     q->count = 0;
-    qk__buffer_text(&q->sql, "SELECT 0::UTINYINT AS op, " QK__ROW_COLUMNS
-                             " FROM queuack_rows WHERE true");
+    qk__buffer_text(&q->sql,
+                    "SELECT 0::UTINYINT AS op, " QK__ROW_COLUMNS " FROM queuack_rows WHERE true");
     add_statuses(q, filter->statuses);
     add_text(q, "queue = ", "", filter->queue);
     add_text(q, "kind = ", "", filter->kind);
@@ -105,7 +104,8 @@ static void build(query *q, const qk_job_filter *filter, size_t limit, int64_t n
         add_text(q, "suffix(id::VARCHAR, ", ")", dash(q->suffix, filter->id_suffix));
     if (filter->older_than.us > 0)
         add(q, "finished_at <= ", "",
-            (qk__parameter){ .kind = QK__PARAMETER_TIME, .number = now_us - filter->older_than.us });
+            (qk__parameter){ .kind = QK__PARAMETER_TIME,
+                             .number = now_us - filter->older_than.us });
     qk__buffer_printf(&q->sql, " ORDER BY id DESC LIMIT %zu", limit + 1);
 }
 
@@ -203,8 +203,7 @@ static qk_status to_list(qk_job_list **out, const qk__row_set *rows, size_t limi
     void *block;
     qk_job *items;
     size_t count = rows->count > limit ? limit : rows->count;
-    qk_status rc =
-        qk__rows_to_jobs(&block, &items, sizeof(qk_job_list), rows->rows, count, err);
+    qk_status rc = qk__rows_to_jobs(&block, &items, sizeof(qk_job_list), rows->rows, count, err);
     if (rc)
         return rc;
     qk_job_list *list = block;

@@ -24,10 +24,10 @@
 qk_status qk__reader_ended(qk__reader *reader, qk__row_set *out, qk_id id, qk_error *err)
 {
     qk__parameter parameter = { .kind = QK__PARAMETER_ID, .id = id };
-    qk_status rc = qk__reader_fetch(
-        reader, out,
-        "SELECT 0::UTINYINT AS op, " QK__ROW_COLUMNS " FROM queuack_ended WHERE id = $1",
-        &parameter, 1, err);
+    qk_status rc = qk__reader_fetch(reader, out,
+                                    "SELECT 0::UTINYINT AS op, " QK__ROW_COLUMNS
+                                    " FROM queuack_ended WHERE id = $1",
+                                    &parameter, 1, err);
     if (!rc && out->count > 1)
         out->count = 1;
     return rc;
@@ -105,10 +105,11 @@ qk_status qk__reader_payloads(qk__reader *reader, qk__row_set *out, const qk_id 
 qk_status qk__reader_parents(qk__reader *reader, qk__row_set *out, qk_id child, qk_error *err)
 {
     qk__parameter parameter = { .kind = QK__PARAMETER_ID, .id = child };
-    return qk__reader_fetch(reader, out,
-                            "SELECT 5::UTINYINT AS op, child_job_id AS id, parent_job_id AS related "
-                            "FROM job_dependencies WHERE child_job_id = $1",
-                            &parameter, 1, err);
+    return qk__reader_fetch(
+        reader, out,
+        "SELECT 5::UTINYINT AS op, child_job_id AS id, parent_job_id AS related "
+        "FROM job_dependencies WHERE child_job_id = $1",
+        &parameter, 1, err);
 }
 
 qk_status qk__reader_attempt(qk__reader *reader, bool *found, qk__attempt_outcome *outcome,
@@ -147,8 +148,8 @@ qk_status qk__reader_ended_counts(qk__reader *reader, qk__ended_count **out, siz
     *count = 0;
     qk_status rc = qk__reader_fetch(
         reader, &rows,
-        "SELECT queue, status, count(*) AS seq FROM queuack_ended GROUP BY queue, status",
-        NULL, 0, err);
+        "SELECT queue, status, count(*) AS seq FROM queuack_ended GROUP BY queue, status", NULL, 0,
+        err);
     if (rc)
         return rc;
     qk__ended_count *counts = calloc(rows.count ? rows.count : 1, sizeof(*counts));

@@ -26,7 +26,8 @@ static void show_ready(qk__slot *slot)
     int64_t now = clock->wall(clock->user).us;
     for (size_t i = 0; i < slot->snapshot.count; i++) {
         qk__row *row = &slot->snapshot.rows[i];
-        if (row->op <= QK__OP_REOPEN && row->status == QK_JOB_DELAYED && row->execute_after_us <= now)
+        if (row->op <= QK__OP_REOPEN && row->status == QK_JOB_DELAYED &&
+            row->execute_after_us <= now)
             row->status = QK_JOB_PENDING;
     }
 }
@@ -107,7 +108,8 @@ qk_status qk__slot_query(qk__slot *slot, duckdb_result *out, const char *sql,
     duckdb_prepared_statement statement = NULL;
     qk_status rc = QK_OK;
     if (duckdb_prepare(slot->connection, sql, &statement) != DuckDBSuccess) {
-        rc = qk__slot_error(slot, doing, DUCKDB_ERROR_INVALID, duckdb_prepare_error(statement), err);
+        rc =
+            qk__slot_error(slot, doing, DUCKDB_ERROR_INVALID, duckdb_prepare_error(statement), err);
         goto out;
     }
     for (size_t i = 0; i < count; i++) {

@@ -20,7 +20,10 @@ typedef struct field {
     size_t offset;
 } field;
 
-#define FIELD(name, type, member) { name, DUCKDB_TYPE_##type, offsetof(qk__row, member) }
+#define FIELD(name, type, member)                                                                  \
+    {                                                                                              \
+        name, DUCKDB_TYPE_##type, offsetof(qk__row, member)                                        \
+    }
 
 static const field fields[] = {
     FIELD("op", UTINYINT, op),
@@ -151,9 +154,8 @@ static size_t map_columns(size_t map[COLUMNS_MAX], duckdb_result *result)
     for (size_t c = 0; c < columns; c++) {
         const char *name = duckdb_column_name(result, c);
         map[c] = 0;
-        while (map[c] < FIELD_COUNT &&
-               (strcmp(fields[map[c]].name, name) != 0 ||
-                fields[map[c]].type != duckdb_column_type(result, c)))
+        while (map[c] < FIELD_COUNT && (strcmp(fields[map[c]].name, name) != 0 ||
+                                        fields[map[c]].type != duckdb_column_type(result, c)))
             map[c]++;
     }
     return columns;
@@ -171,9 +173,8 @@ static bool read_chunk(qk__row_set *set, duckdb_data_chunk chunk, const size_t *
     set->rows = rows;
     memset(rows + set->count, 0, count * sizeof(*rows));
     for (size_t c = 0; c < columns; c++) {
-        if (map[c] < FIELD_COUNT &&
-            !read_column(rows + set->count, count, &fields[map[c]],
-                         duckdb_data_chunk_get_vector(chunk, c), memory))
+        if (map[c] < FIELD_COUNT && !read_column(rows + set->count, count, &fields[map[c]],
+                                                 duckdb_data_chunk_get_vector(chunk, c), memory))
             return false;
     }
     set->count += count;

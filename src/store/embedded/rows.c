@@ -149,8 +149,8 @@ static qk_status rows_next(qk_rows *base, qk_error *err)
 {
     open_rows *rows = (open_rows *)base;
     pthread_mutex_lock(&rows->mutex);
-    qk_status rc = rows->closed ? qk__error(err, QK_ECLOSED, "the store has been closed")
-                                : advance(rows);
+    qk_status rc =
+        rows->closed ? qk__error(err, QK_ECLOSED, "the store has been closed") : advance(rows);
     if (!rc)
         rc = read_cells(rows, err);
     pthread_mutex_unlock(&rows->mutex);
@@ -300,8 +300,8 @@ static duckdb_error_type type_of_text(const char *text)
 static qk_status explain(qk__slot *slot, duckdb_error_type type, const char *text, qk_error *err)
 {
     if (persons_fault(type) && text)
-        return qk__error(err, QK_EINVAL, "the query does not work: %.*s",
-                         (int)strcspn(text, "\n"), text);
+        return qk__error(err, QK_EINVAL, "the query does not work: %.*s", (int)strcspn(text, "\n"),
+                         text);
     return qk__slot_error(slot, "the query failed", type, text, err);
 }
 

@@ -2,6 +2,8 @@
  * DuckDB values as text; see rows_text.h. No state; any thread.
  *
  * A value is written plain, or as JSON when it lies within a list, struct or map.
+ *
+ * long file: one writer per column type of DuckDB.
  */
 #include "store/embedded/rows_text.h"
 
@@ -34,6 +36,7 @@ static bool is_json(duckdb_logical_type type)
     return json;
 }
 
+/* long: one case per type of DuckDB */
 bool qk__rows_column_type(qk_column_type *out, duckdb_logical_type type)
 {
     switch (duckdb_get_type_id(type)) {
@@ -319,14 +322,15 @@ static void write_integer(value *v, duckdb_type id)
         qk__buffer_printf(v->out, "%" PRIu64, ((const uint64_t *)v->data)[v->row]);
         break;
     case DUCKDB_TYPE_UHUGEINT:
-        write_u128(v->out,
-                   (unsigned __int128)to_i128(((const duckdb_hugeint *)v->data)[v->row]), 0);
+        write_u128(v->out, (unsigned __int128)to_i128(((const duckdb_hugeint *)v->data)[v->row]),
+                   0);
         break;
     default:
         write_i128(v->out, to_i128(((const duckdb_hugeint *)v->data)[v->row]), 0);
     }
 }
 
+/* long: one case per type of DuckDB */
 static void write_value(value *v)
 {
     duckdb_type id = duckdb_get_type_id(v->type);

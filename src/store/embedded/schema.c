@@ -136,8 +136,8 @@ static qk_status judge(qk__schema_state *out, const inventory *found, const meta
                        const char *path, qk_error *err)
 {
     if (!m->ours && m->version >= 0)
-        return qk__error(err, QK_EREFUSED, "%s is a DuckDB file of something else: name another file",
-                         path);
+        return qk__error(err, QK_EREFUSED,
+                         "%s is a DuckDB file of something else: name another file", path);
     if (m->version > QK__SCHEMA_VERSION)
         return qk__error(err, QK_EVERSION,
                          "%s has schema %" PRId64 " (made by Queuack %s), this is Queuack %s with "
@@ -146,8 +146,8 @@ static qk_status judge(qk__schema_state *out, const inventory *found, const meta
                          QK_VERSION_STRING, QK__SCHEMA_VERSION);
     for (size_t i = 0; m->version >= 0 && i < TABLE_COUNT; i++) {
         if (!found->has[i])
-            return qk__error(err, QK_EDAMAGED,
-                             "%s lacks its table %s: restore it from a backup", path, tables[i]);
+            return qk__error(err, QK_EDAMAGED, "%s lacks its table %s: restore it from a backup",
+                             path, tables[i]);
     }
     out->version = m->version;
     out->views = m->views;
@@ -174,10 +174,11 @@ qk_status qk__schema_inspect(qk__schema_state *out, duckdb_connection connection
         return rc ? rc : judge(out, &found, &m, path, err);
     }
     if (found.jobs_table)
-        return qk__error(err, QK_EREFUSED,
-                         "%s is a file of the original Queuack (Python), which this one cannot use: "
-                         "name another file",
-                         path);
+        return qk__error(
+            err, QK_EREFUSED,
+            "%s is a file of the original Queuack (Python), which this one cannot use: "
+            "name another file",
+            path);
     if (found.relations)
         return qk__error(err, QK_EREFUSED,
                          "%s is a DuckDB file of something else: name another file", path);

@@ -44,7 +44,7 @@ typedef struct view {
     "THEN 0::UTINYINT ELSE i.status END"
 
 #define STATE_OF(status)                                                                           \
-    "CASE " status " WHEN 0 THEN 'pending' WHEN 1 THEN 'delayed' WHEN 2 THEN 'claimed' "               \
+    "CASE " status " WHEN 0 THEN 'pending' WHEN 1 THEN 'delayed' WHEN 2 THEN 'claimed' "           \
     "WHEN 3 THEN 'done' WHEN 4 THEN 'failed' WHEN 5 THEN 'skipped' WHEN 6 THEN 'cancelled' END"
 
 #define JOB_COLUMNS                                                                                \
@@ -61,7 +61,7 @@ typedef struct view {
     "WHEN (ext->>'$.to')::BIGINT < 0 THEN NULL "                                                   \
     "ELSE (ext->>'$.to')::BIGINT / 1000000.0::DOUBLE END AS timeout_seconds, "                     \
     "result::JSON AS result, error, make_timestamp((ext->>'$.sk')::BIGINT) AS skipped_at, "        \
-    "ext->>'$.sr' AS skip_reason, CASE WHEN state = 'skipped' THEN 'queuack' END AS skipped_by, " \
+    "ext->>'$.sr' AS skip_reason, CASE WHEN state = 'skipped' THEN 'queuack' END AS skipped_by, "  \
     "ext->'$.tg' AS tags, ext->>'$.nm' AS name, ext->>'$.uk' AS unique_key, "                      \
     "(ext->>'$.pg')::DOUBLE AS progress, ext->>'$.pm' AS progress_message, "                       \
     "(ext->>'$.mi')::INTEGER AS map_index, exit_code "
@@ -83,9 +83,8 @@ typedef struct view {
 /* Last row of a worker or queue: `key` identifies it. */
 #define LAST_ROW(columns, key, op)                                                                 \
     "SELECT " columns " FROM (SELECT " key ", arg_max({'created_at': created_at, 'claimed_at': "   \
-    "claimed_at, 'status': status, 'ext': ext}, batch) AS last FROM ("                             \
-    BOTH("batch, " key ", created_at, claimed_at, status, ext", "op = " op)                        \
-    ") GROUP BY " key ")"
+    "claimed_at, 'status': status, 'ext': ext}, batch) AS last FROM (" BOTH(                       \
+        "batch, " key ", created_at, claimed_at, status, ext", "op = " op) ") GROUP BY " key ")"
 
 #define LAST_COLUMNS                                                                               \
     "last.created_at AS created_at, last.claimed_at AS claimed_at, last.status AS status, "        \
@@ -95,21 +94,23 @@ static const view views[] = {
     { "queuack_images", false, BOTH("batch, op, " QK__ROW_COLUMNS, "op <= 1"), NULL },
     { "queuack_reopens", false, BOTH("batch, id", "op = 1"), NULL },
     { "queuack_payloads", false,
-      "SELECT id, any_value(payload) AS payload FROM (" BOTH("id, payload", "op = 3")
-      ") GROUP BY id",
+      "SELECT id, any_value(payload) AS payload FROM (" BOTH("id, payload",
+                                                             "op = 3") ") GROUP BY id",
       NULL },
     { "queuack_ended", false,
-      WITH_PAYLOAD("i.status") ", " STATE_OF("i.status") " AS state"
-      " FROM queuack_images i LEFT JOIN queuack_payloads p USING (id) WHERE i.status >= 3 "
-      "AND NOT EXISTS (SELECT 1 FROM queuack_reopens r WHERE r.id = i.id AND r.batch > i.batch) "
-      "UNION ALL SELECT " QK__ROW_COLUMNS ", state FROM history",
+      WITH_PAYLOAD("i.status") ", " STATE_OF(
+          "i.status") " AS state"
+                      " FROM queuack_images i LEFT JOIN queuack_payloads p USING (id) WHERE i.status >= 3 "
+                      "AND NOT EXISTS (SELECT 1 FROM queuack_reopens r WHERE r.id = i.id AND r.batch > i.batch) "
+                      "UNION ALL SELECT " QK__ROW_COLUMNS ", state FROM history",
       NULL },
     { "queuack_live", false,
-      "SELECT *, " STATE_OF("status") " AS state FROM (" WITH_PAYLOAD(READY_STATUS)
-      " FROM queuack_images i JOIN (SELECT id, max(batch) AS batch FROM queuack_images GROUP BY id)"
-      " m USING (id, batch) LEFT JOIN queuack_payloads p USING (id) WHERE i.status < 3)",
-      WITH_PAYLOAD("i.status") ", " STATE_OF("i.status") " AS state"
-      " FROM %s() i LEFT JOIN queuack_payloads p USING (id) WHERE i.op <= 1" },
+      "SELECT *, " STATE_OF("status") " AS state FROM (" WITH_PAYLOAD(
+          READY_STATUS) " FROM queuack_images i JOIN (SELECT id, max(batch) AS batch FROM queuack_images GROUP BY id)"
+                        " m USING (id, batch) LEFT JOIN queuack_payloads p USING (id) WHERE i.status < 3)",
+      WITH_PAYLOAD("i.status") ", " STATE_OF(
+          "i.status") " AS state"
+                      " FROM %s() i LEFT JOIN queuack_payloads p USING (id) WHERE i.op <= 1" },
     { "queuack_workers", false, LAST_ROW("claimed_by, " LAST_COLUMNS, "claimed_by", "6"),
       "SELECT claimed_by, created_at, claimed_at, status, ext FROM %s() WHERE op = 6" },
     { "queuack_queues", false, LAST_ROW("queue, " LAST_COLUMNS, "queue", "4"),
@@ -118,21 +119,20 @@ static const view views[] = {
     { "jobs", true, JOB_COLUMNS "FROM queuack_rows", NULL },
     { "dead_letter_queue", true, JOB_COLUMNS "FROM queuack_rows WHERE state = 'failed'", NULL },
     { "job_dependencies", true,
-      "SELECT child AS child_job_id, parent AS parent_job_id FROM edges UNION ("
-      BOTH("id, related", "op = 5") ")",
+      "SELECT child AS child_job_id, parent AS parent_job_id FROM edges UNION (" BOTH("id, related",
+                                                                                      "op = 5") ")",
       NULL },
     { "job_attempts", true,
-      "SELECT id AS job_id, attempt, worker AS worker_id, claimed_at, finished_at, "
-      OUTCOME_TEXT("outcome") " AS outcome, error, exit_code, log_tail FROM attempts UNION ALL "
-      BOTH("id, attempt, claimed_by, claimed_at, finished_at, " OUTCOME_TEXT("status")
-           ", error, exit_code, log_tail", "op = 2")
-      " UNION ALL " OWN_ATTEMPT("state", "queuack_ended")
-      " UNION ALL " OWN_ATTEMPT("CASE state WHEN 'claimed' THEN 'running' ELSE state END",
-                                "queuack_live"),
+      "SELECT id AS job_id, attempt, worker AS worker_id, claimed_at, finished_at, " OUTCOME_TEXT("outcome") " AS outcome, error, exit_code, log_tail FROM attempts UNION ALL " BOTH(
+          "id, attempt, claimed_by, claimed_at, finished_at, " OUTCOME_TEXT(
+              "status") ", error, exit_code, log_tail",
+          "op = 2") " UNION ALL " OWN_ATTEMPT("state",
+                                              "queuack_ended") " UNION ALL " OWN_ATTEMPT("CASE state WHEN 'claimed' THEN 'running' ELSE state END",
+                                                                                         "queuack_live"),
       NULL },
     { "dag_runs", true,
-      "SELECT id, parent_job_id, root_run_id, name, description, created_at, completed_at, "
-      RUN_STATUS_TEXT " AS status, metadata::JSON AS metadata, params::JSON AS params, "
+      "SELECT id, parent_job_id, root_run_id, name, description, created_at, completed_at, " RUN_STATUS_TEXT
+      " AS status, metadata::JSON AS metadata, params::JSON AS params, "
       "trigger, scheduled_for, definition::JSON AS definition FROM runs",
       NULL },
     { "dag_run_stats", true,

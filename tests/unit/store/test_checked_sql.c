@@ -348,9 +348,20 @@ static void test_names__lists_are_sorted_for_the_search(void **state)
 {
     (void)state;
     /* First, last and odd ones: a list out of order loses some of them. */
-    static const char *const functions[] = { "!", "~~~", "%", "->>", "abs", "now", "yearweek",
-                                             "list_transform", "JSON_EXTRACT", "count_star",
-                                             "||", "to_days", "struct_pack", "not_ilike_escape" };
+    static const char *const functions[] = { "!",
+                                             "~~~",
+                                             "%",
+                                             "->>",
+                                             "abs",
+                                             "now",
+                                             "yearweek",
+                                             "list_transform",
+                                             "JSON_EXTRACT",
+                                             "count_star",
+                                             "||",
+                                             "to_days",
+                                             "struct_pack",
+                                             "not_ilike_escape" };
     for (size_t i = 0; i < COUNT(functions); i++)
         assert_true(qk__sql_function_listed(functions[i]));
     assert_false(qk__sql_function_listed("read_blob"));

@@ -19,64 +19,81 @@
 static const char story[] =
     /* 01: done long ago. Its history row is all there is */
     "INSERT INTO history (batch, id, seq, kind, queue, priority, payload, created_at, status, state, "
-    "claimed_at, claimed_by, finished_at, attempts, attempt, result) VALUES (1, " ID("01")
-    ", 1, 'resize', 'default', 50, '{\"w\":1}', '2026-11-01 10:00:00', 3, 'done', "
-    "'2026-11-01 10:00:01', 'w1', '2026-11-01 10:00:02', 1, 1, '[7]');"
+    "claimed_at, claimed_by, finished_at, attempts, attempt, result) VALUES (1, " ID(
+        "01") ", 1, 'resize', 'default', 50, '{\"w\":1}', '2026-11-01 10:00:00', 3, 'done', "
+              "'2026-11-01 10:00:01', 'w1', '2026-11-01 10:00:02', 1, 1, '[7]');"
     /* 02: failed once, was retried: pending, claimed, done in the other journal */
-    ROW_INTO("journal_a") "(2, 0, " ID("02") ", 2, 'resize', 'default', 50, '{}', '2026-11-01 11:00:00', 0, "
-    "NULL, NULL, NULL, NULL, 0, 0, NULL, NULL),"
-    "(3, 0, " ID("02") ", 2, 'resize', 'default', 50, '{}', '2026-11-01 11:00:00', 4, "
-    "NULL, '2026-11-01 11:00:01', 'w1', '2026-11-01 11:00:02', 1, 1, 'boom', NULL);"
-    ROW_INTO("journal_b") "(10, 2, " ID("02") ", NULL, NULL, NULL, NULL, NULL, NULL, 2, "
-    "NULL, '2026-11-01 11:00:01', 'w1', '2026-11-01 11:00:02', NULL, 1, 'boom', NULL),"
-    "(10, 1, " ID("02") ", 2, 'resize', 'default', 50, '{}', '2026-11-01 11:00:00', 0, "
-    "NULL, NULL, NULL, NULL, 0, 1, NULL, NULL),"
-    "(11, 0, " ID("02") ", 2, 'resize', 'default', 50, '{}', '2026-11-01 11:00:00', 3, "
-    "NULL, '2026-11-01 12:00:00', 'w2', '2026-11-01 12:00:01', 1, 2, NULL, NULL);"
+    ROW_INTO("journal_a") "(2, 0, " ID(
+        "02") ", 2, 'resize', 'default', 50, '{}', '2026-11-01 11:00:00', 0, "
+              "NULL, NULL, NULL, NULL, 0, 0, NULL, NULL),"
+              "(3, 0, " ID(
+                  "02") ", 2, 'resize', 'default', 50, '{}', '2026-11-01 11:00:00', 4, "
+                        "NULL, '2026-11-01 11:00:01', 'w1', '2026-11-01 11:00:02', 1, 1, 'boom', NULL);" ROW_INTO(
+                            "journal_b") "(10, 2, " ID("02") ", NULL, NULL, NULL, NULL, NULL, NULL, 2, "
+                                                             "NULL, '2026-11-01 11:00:01', 'w1', '2026-11-01 11:00:02', NULL, 1, 'boom', NULL),"
+                                                             "(10, 1, " ID(
+                                                                 "02") ", 2, 'resize', 'default', 50, '{}', '2026-11-01 11:00:00', 0, "
+                                                                       "NULL, NULL, NULL, NULL, 0, 1, NULL, NULL),"
+                                                                       "(11, 0, " ID(
+                                                                           "02") ", 2, 'resize', 'default', 50, '{}', '2026-11-01 11:00:00', 3, "
+                                                                                 "NULL, '2026-11-01 12:00:00', 'w2', '2026-11-01 12:00:01', 1, 2, NULL, NULL);"
     /* 03: pending in a, carried to b as it was */
-    ROW_INTO("journal_a") "(4, 0, " ID("03") ", 3, 'command', 'other', 90, '{}', '2026-11-01 11:30:00', 0, "
-    "NULL, NULL, NULL, NULL, 0, 0, NULL, NULL);"
-    ROW_INTO("journal_b") "(12, 0, " ID("03") ", 3, 'command', 'other', 90, '{}', '2026-11-01 11:30:00', 0, "
-    "NULL, NULL, NULL, NULL, 0, 0, NULL, NULL);"
+    ROW_INTO("journal_a") "(4, 0, " ID(
+        "03") ", 3, 'command', 'other', 90, '{}', '2026-11-01 11:30:00', 0, "
+              "NULL, NULL, NULL, NULL, 0, 0, NULL, NULL);" ROW_INTO("journal_b") "(12, 0, " ID(
+                  "03") ", 3, 'command', 'other', 90, '{}', '2026-11-01 11:30:00', 0, "
+                        "NULL, NULL, NULL, NULL, 0, 0, NULL, NULL);"
     /* 04: delayed into the past; 05: into the future; both with things in ext */
-    ROW_INTO("journal_b") "(13, 0, " ID("04") ", 4, 'resize', 'default', 50, '{}', '2026-11-01 11:40:00', 1, "
-    "'2020-01-01', NULL, NULL, NULL, 0, 0, NULL, "
-    "'{\"ma\":5,\"to\":-1,\"tg\":[\"a\",\"b\"],\"nm\":\"four\",\"uk\":\"k\",\"dm\":2}'),"
-    "(13, 0, " ID("05") ", 5, 'resize', 'default', 50, '{}', '2026-11-01 11:50:00', 1, "
-    "'2100-01-01', NULL, NULL, NULL, 0, 0, NULL, '{\"to\":1500000,\"pg\":0.5,\"pm\":\"half\"}');"
+    ROW_INTO("journal_b") "(13, 0, " ID(
+        "04") ", 4, 'resize', 'default', 50, '{}', '2026-11-01 11:40:00', 1, "
+              "'2020-01-01', NULL, NULL, NULL, 0, 0, NULL, "
+              "'{\"ma\":5,\"to\":-1,\"tg\":[\"a\",\"b\"],\"nm\":\"four\",\"uk\":\"k\",\"dm\":2}'),"
+              "(13, 0, " ID(
+                  "05") ", 5, 'resize', 'default', 50, '{}', '2026-11-01 11:50:00', 1, "
+                        "'2100-01-01', NULL, NULL, NULL, 0, 0, NULL, '{\"to\":1500000,\"pg\":0.5,\"pm\":\"half\"}');"
     /* 06: claimed, after a nack; its payload is large and stands in a row of its own, twice */
-    ROW_INTO("journal_a") "(5, 3, " ID("06") ", NULL, NULL, NULL, NULL, '{\"big\":true}', NULL, NULL, "
-    "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
-    "(5, 2, " ID("06") ", NULL, NULL, NULL, NULL, NULL, NULL, 3, "
-    "NULL, '2026-11-01 12:00:00', 'w1', '2026-11-01 12:00:01', NULL, 1, NULL, NULL);"
-    ROW_INTO("journal_b") "(14, 3, " ID("06") ", NULL, NULL, NULL, NULL, '{\"big\":true}', NULL, NULL, "
-    "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
-    "(14, 0, " ID("06") ", 6, 'resize', 'default', 50, NULL, '2026-11-01 12:00:00', 2, "
-    "NULL, '2026-11-01 12:00:02', 'w2', NULL, 1, 2, NULL, NULL);"
+    ROW_INTO("journal_a") "(5, 3, " ID(
+        "06") ", NULL, NULL, NULL, NULL, '{\"big\":true}', NULL, NULL, "
+              "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
+              "(5, 2, " ID(
+                  "06") ", NULL, NULL, NULL, NULL, NULL, NULL, 3, "
+                        "NULL, '2026-11-01 12:00:00', 'w1', '2026-11-01 12:00:01', NULL, 1, NULL, NULL);" ROW_INTO(
+                            "journal_b") "(14, 3, " ID("06") ", NULL, NULL, NULL, NULL, '{\"big\":true}', NULL, NULL, "
+                                                             "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
+                                                             "(14, 0, " ID(
+                                                                 "06") ", 6, 'resize', 'default', 50, NULL, '2026-11-01 12:00:00', 2, "
+                                                                       "NULL, '2026-11-01 12:00:02', 'w2', NULL, 1, 2, NULL, NULL);"
     /* 07: skipped; 08: failed, still in the journal */
-    ROW_INTO("journal_b") "(15, 0, " ID("07") ", 7, 'sql', 'default', 50, '{}', '2026-11-01 12:10:00', 5, "
-    "NULL, NULL, NULL, '2026-11-01 12:20:00', 0, 0, NULL, "
-    "'{\"sk\":1793535600000000,\"sr\":\"condition\"}'),"
-    "(15, 0, " ID("08") ", 8, 'resize', 'default', 50, '{}', '2026-11-01 12:10:00', 4, "
-    "NULL, '2026-11-01 12:10:01', 'w2', '2026-11-01 12:30:00', 3, 3, 'no', NULL);"
-    "INSERT INTO attempts VALUES (1, " ID("08") ", 1, 'w1', '2026-11-01 12:10:00', "
-    "'2026-11-01 12:10:00', 4, 'worker lost', NULL, NULL);"
-    /* dependencies: settled, in a journal, copied */
-    "INSERT INTO edges VALUES (1, " ID("02") ", " ID("01") ");"
-    "INSERT INTO journal_a (batch, op, id, related) VALUES (5, 5, " ID("03") ", " ID("02") ");"
-    "INSERT INTO journal_b (batch, op, id, related) VALUES (12, 5, " ID("03") ", " ID("02") ");"
-    /* workers and queues */
-    "INSERT INTO journal_a (batch, op, status, claimed_by, created_at, claimed_at, ext) VALUES "
-    "(5, 6, 0, 'w1', '2026-11-01', '2026-11-01', '{\"host\":\"h\",\"pid\":1,\"slots\":2,\"running\":0,"
-    "\"queues\":[\"default\"]}'), (5, 6, 0, 'w2', '2026-11-01', '2026-11-01', '{\"host\":\"h\","
-    "\"pid\":2,\"slots\":4,\"running\":1,\"queues\":[\"default\",\"other\"]}');"
-    "INSERT INTO journal_b (batch, op, status, claimed_by, created_at, claimed_at, ext) VALUES "
-    "(12, 6, 1, 'w1', '2026-11-01', '2026-11-02', '{}');"
-    "INSERT INTO journal_a (batch, op, status, queue) VALUES (5, 4, 1, 'default'), (6, 4, 0, 'default');"
-    "INSERT INTO journal_b (batch, op, status, queue) VALUES (12, 4, 1, 'other'), (12, 4, 1, 'empty');"
-    "INSERT INTO runs (batch, id, name, created_at, status) VALUES (1, " ID("a1")
-    ", 'nightly', '2026-11-01', 1);"
-    "UPDATE journal_b SET related = " ID("a1") " WHERE op = 0 AND seq IN (3, 5, 6, 7, 8);";
+    ROW_INTO("journal_b") "(15, 0, " ID(
+        "07") ", 7, 'sql', 'default', 50, '{}', '2026-11-01 12:10:00', 5, "
+              "NULL, NULL, NULL, '2026-11-01 12:20:00', 0, 0, NULL, "
+              "'{\"sk\":1793535600000000,\"sr\":\"condition\"}'),"
+              "(15, 0, " ID(
+                  "08") ", 8, 'resize', 'default', 50, '{}', '2026-11-01 12:10:00', 4, "
+                        "NULL, '2026-11-01 12:10:01', 'w2', '2026-11-01 12:30:00', 3, 3, 'no', NULL);"
+                        "INSERT INTO attempts VALUES (1, " ID(
+                            "08") ", 1, 'w1', '2026-11-01 12:10:00', "
+                                  "'2026-11-01 12:10:00', 4, 'worker lost', NULL, NULL);"
+                                  /* dependencies: settled, in a journal, copied */
+                                  "INSERT INTO edges VALUES (1, " ID("02") ", " ID(
+                                      "01") ");"
+                                            "INSERT INTO journal_a (batch, op, id, related) VALUES (5, 5, " ID("03") ", " ID(
+                                                "02") ");"
+                                                      "INSERT INTO journal_b (batch, op, id, related) VALUES (12, 5, " ID("03") ", " ID(
+                                                          "02") ");"
+                                                                /* workers and queues */
+                                                                "INSERT INTO journal_a (batch, op, status, claimed_by, created_at, claimed_at, ext) VALUES "
+                                                                "(5, 6, 0, 'w1', '2026-11-01', '2026-11-01', '{\"host\":\"h\",\"pid\":1,\"slots\":2,\"running\":0,"
+                                                                "\"queues\":[\"default\"]}'), (5, 6, 0, 'w2', '2026-11-01', '2026-11-01', '{\"host\":\"h\","
+                                                                "\"pid\":2,\"slots\":4,\"running\":1,\"queues\":[\"default\",\"other\"]}');"
+                                                                "INSERT INTO journal_b (batch, op, status, claimed_by, created_at, claimed_at, ext) VALUES "
+                                                                "(12, 6, 1, 'w1', '2026-11-01', '2026-11-02', '{}');"
+                                                                "INSERT INTO journal_a (batch, op, status, queue) VALUES (5, 4, 1, 'default'), (6, 4, 0, 'default');"
+                                                                "INSERT INTO journal_b (batch, op, status, queue) VALUES (12, 4, 1, 'other'), (12, 4, 1, 'empty');"
+                                                                "INSERT INTO runs (batch, id, name, created_at, status) VALUES (1, " ID(
+                                                                    "a1") ", 'nightly', '2026-11-01', 1);"
+                                                                          "UPDATE journal_b SET related = " ID(
+                                                                              "a1") " WHERE op = 0 AND seq IN (3, 5, 6, 7, 8);";
 
 typedef struct query {
     const char *sql, *expected;
@@ -88,7 +105,8 @@ static const query shown[] = {
       "01|done|1|default\n02|done|1|default\n03|pending|0|other\n04|pending|0|default\n"
       "05|delayed|0|default\n06|claimed|1|default\n07|skipped|0|default\n08|failed|3|default\n" },
     { "SELECT left(id::VARCHAR, 2), max_attempts, timeout_seconds, dependency_mode, tags, name, "
-      "unique_key, progress, progress_message FROM jobs WHERE id <> " ID("01") " ORDER BY id LIMIT 4",
+      "unique_key, progress, progress_message FROM jobs WHERE id <> " ID(
+          "01") " ORDER BY id LIMIT 4",
       "02|3|300|all|NULL|NULL|NULL|NULL|NULL\n03|1|NULL|all|NULL|NULL|NULL|NULL|NULL\n"
       "04|5|NULL|all_done|[\"a\",\"b\"]|four|k|NULL|NULL\n05|3|1.5|all|NULL|NULL|NULL|0.5|half\n" },
     { "SELECT payload, result FROM jobs WHERE id IN (" ID("01") ", " ID("06") ") ORDER BY id",
@@ -200,8 +218,11 @@ static qk__text text(const char *value)
 static qk__row live_job(const char *id, const char *kind, const char *queue, qk_job_status status)
 {
     char full[QK_ID_TEXT_SIZE];
-    qk__row row = { .op = QK__OP_IMAGE, .status = (uint8_t)status, .kind = text(kind),
-                    .queue = text(queue), .payload = text("{}") };
+    qk__row row = { .op = QK__OP_IMAGE,
+                    .status = (uint8_t)status,
+                    .kind = text(kind),
+                    .queue = text(queue),
+                    .payload = text("{}") };
     snprintf(full, sizeof(full), "%s000000-0000-7000-8000-000000000000", id);
     assert_int_equal(qk_id_parse(&row.id, full), QK_OK);
     return row;
@@ -218,7 +239,8 @@ static size_t live_story(qk__row rows[16])
     qk__row *row = &rows[n++];
     *row = live_job("04", "resize", "default", QK_JOB_DELAYED);
     row->execute_after_us = 1;
-    row->ext = text("{\"ma\":5,\"to\":-1,\"tg\":[\"a\",\"b\"],\"nm\":\"four\",\"uk\":\"k\",\"dm\":2}");
+    row->ext =
+        text("{\"ma\":5,\"to\":-1,\"tg\":[\"a\",\"b\"],\"nm\":\"four\",\"uk\":\"k\",\"dm\":2}");
     row = &rows[n++];
     *row = live_job("05", "resize", "default", QK_JOB_DELAYED);
     row->execute_after_us = INT64_C(4102444800000000);
@@ -232,7 +254,8 @@ static size_t live_story(qk__row rows[16])
     row->attempts = 1;
     row->attempt = 2;
     row->related = run;
-    rows[n++] = (qk__row){ .op = QK__OP_WORKER, .claimed_by = text("w2"),
+    rows[n++] = (qk__row){ .op = QK__OP_WORKER,
+                           .claimed_by = text("w2"),
                            .ext = text("{\"host\":\"h\",\"pid\":2,\"slots\":4,\"running\":1,"
                                        "\"queues\":[\"default\",\"other\"]}") };
     rows[n++] = (qk__row){ .op = QK__OP_QUEUE, .queue = text("default") };
@@ -269,10 +292,12 @@ static void test_live__memory_is_ahead_of_the_tables(void **state)
     rows[0].attempt = 1;
     rows[1].status = QK_JOB_FAILED;
     rows[1].error = text("fresh");
-    assert_answer(&f, "SELECT left(id::VARCHAR, 2), status, claimed_by FROM jobs WHERE queue = 'other'",
+    assert_answer(&f,
+                  "SELECT left(id::VARCHAR, 2), status, claimed_by FROM jobs WHERE queue = 'other'",
                   "03|claimed|w9\n");
-    assert_answer(&f, "SELECT outcome, worker_id FROM job_attempts WHERE left(job_id::VARCHAR, 2) = '03'",
-                  "running|w9\n");
+    assert_answer(
+        &f, "SELECT outcome, worker_id FROM job_attempts WHERE left(job_id::VARCHAR, 2) = '03'",
+        "running|w9\n");
     assert_answer(&f, "SELECT error FROM dead_letter_queue ORDER BY id", "fresh\nno\n");
     assert_answer(&f, "SELECT count(*) FROM jobs", "8\n");
     fixture_close(&f);
@@ -296,8 +321,9 @@ static void test_live__many_rows(void **state)
         rows[i].exit_code = (int32_t)i;
     }
     f.live = (qk__row_set){ rows, ROWS, NULL };
-    assert_answer(&f, "SELECT kind, count(*), count(DISTINCT id), count(exit_code), max(exit_code) "
-                      "FROM jobs GROUP BY kind ORDER BY kind",
+    assert_answer(&f,
+                  "SELECT kind, count(*), count(DISTINCT id), count(exit_code), max(exit_code) "
+                  "FROM jobs GROUP BY kind ORDER BY kind",
                   "even|2500|2500|834|4998\nodd|2500|2500|833|4995\n");
     fixture_close(&f);
     free(rows);
@@ -320,8 +346,9 @@ static void test_columns__are_those_of_the_specification_in_order(void **state)
         { "job_dependencies", "child_job_id,parent_job_id" },
         { "job_attempts", "job_id,attempt,worker_id,claimed_at,finished_at,outcome,error,exit_code,"
                           "log_tail" },
-        { "dag_runs", "id,parent_job_id,root_run_id,name,description,created_at,completed_at,status,"
-                      "metadata,params,trigger,scheduled_for,definition" },
+        { "dag_runs",
+          "id,parent_job_id,root_run_id,name,description,created_at,completed_at,status,"
+          "metadata,params,trigger,scheduled_for,definition" },
         { "dag_run_stats",
           "dag_run_id,dag_name,dag_status,created_at,completed_at,total_jobs,completed_jobs,"
           "failed_jobs,pending_jobs,running_jobs,skipped_jobs,delayed_jobs,cancelled_jobs" },

@@ -172,8 +172,9 @@ static void test_run__what_cannot_start_says_why(void **state)
     (void)state;
     assert_refused("no-such-program-here", NULL,
                    "cannot run no-such-program-here: No such file or directory");
-    assert_refused("/no/such/program", NULL, "cannot run /no/such/program: No such file or "
-                                             "directory");
+    assert_refused("/no/such/program", NULL,
+                   "cannot run /no/such/program: No such file or "
+                   "directory");
     assert_refused("/etc/passwd", NULL, "cannot run /etc/passwd: Permission denied");
     assert_refused("/bin/true", "/no/such/folder",
                    "cannot run in the folder /no/such/folder: No such file or directory");
