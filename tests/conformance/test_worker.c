@@ -646,7 +646,7 @@ static void test_many__each_runs_exactly_once(void **state)
     qk_error err = QK_ERROR_INIT;
     atomic_uchar *runs = calloc(COUNT, sizeof(*runs));
     qk_job_spec *specs = calloc(COUNT, sizeof(*specs));
-    char(*payloads)[8] = calloc(COUNT, sizeof(*payloads));
+    char(*payloads)[16] = calloc(COUNT, sizeof(*payloads));
 
     assert_true(runs && specs && payloads);
     for (int i = 0; i < COUNT; i++) {

@@ -324,8 +324,9 @@ int model_position(const struct model *model, qk_id job);
 /*
  * For a skipped job: is `reason`, the engine's, right? True for its skip_reason. Also true, and
  * adopted, for parent_failed:<id> of a job that failed or was cancelled in the same call as the one
- * named, and that the job hangs on likewise: when one tick or recovery fails several jobs, their
- * order is the model's choice, not the specification's. Call it after the step that skipped.
+ * named, or in the call that skipped this one, and that the job hangs on likewise: when one call
+ * fails and skips several jobs, their order is the model's choice, not the specification's. Call it
+ * after the step that skipped.
  */
 bool model_accept_skip_reason(struct model *model, qk_id job, const char *reason);
 

@@ -217,18 +217,21 @@ static bool *mark_causes(const struct model *model, const struct model_job *job)
     return marked;
 }
 
-/* May the job be the cause of a skip whose causes are marked? */
+/* May `cause` be what `job`, whose causes are marked, was skipped for? */
 static bool can_be_cause(const struct model *model, const struct model_job *cause,
-                         const bool *marked, uint64_t moment)
+                         const bool *marked, const struct model_job *job)
 {
-    if (marked[cause - model->jobs] && is_bad(cause) && ended_badly(cause))
-        return model->any_cause || cause->ended_moment == moment;
-    if (!model->any_cause)
-        return false;
-    for (size_t i = 0; i < model->count; i++)
-        if (marked[i] && is_skipped_for_failure(&model->jobs[i]) &&
-            model_same_id(model->jobs[i].root, cause->id))
+    if (marked[cause - model->jobs] && is_bad(cause) && ended_badly(cause) &&
+        (model->any_cause || cause->ended_moment == job->root_moment ||
+         cause->ended_moment == job->ended_moment))
+        return true;
+    for (size_t i = 0; i < model->count; i++) {
+        const struct model_job *passed_on = &model->jobs[i];
+        if (marked[i] && passed_on != job && is_skipped_for_failure(passed_on) &&
+            (model->any_cause || passed_on->ended_moment == job->ended_moment) &&
+            model_same_id(passed_on->root, cause->id))
             return true;
+    }
     return false;
 }
 
@@ -246,7 +249,7 @@ bool model_accept_skip_reason(struct model *model, qk_id id, const char *reason)
     bool accepted = false;
     for (size_t i = 0; i < model->count && !accepted; i++) {
         const struct model_job *cause = &model->jobs[i];
-        if (!can_be_cause(model, cause, marked, job->root_moment))
+        if (!can_be_cause(model, cause, marked, job))
             continue;
         set_root(&trial, cause->id, cause->ended_order ? cause->ended_order : 1,
                  cause->ended_moment);

@@ -26,7 +26,7 @@ struct known_job {
     bool strict; /* asked for */
     bool recovered; /* lived through an unclean stop */
     bool exists;
-    uint64_t refused, failed; /* attempts that were nacked with no_requeue, or reported failed */
+    uint64_t refused, reported; /* attempts: nacked with no_requeue, or reported at all */
 };
 
 struct known_claim {

@@ -198,7 +198,7 @@ static void note_enqueued(struct world *world, const struct batch *batch, const 
             batch->known[i]->born = qk__engine_batch(world->engine);
             batch->known[i]->exists = true;
             batch->known[i]->recovered = false;
-            batch->known[i]->refused = batch->known[i]->failed = 0;
+            batch->known[i]->refused = batch->known[i]->reported = 0;
         }
     }
 }
@@ -261,14 +261,18 @@ static qk_status retry_in_engine(struct world *world, qk_id id)
     qk__row row;
     size_t count = 0;
     size_t found = 0;
+    const qk__row *found_row = NULL;
     const qk__row *ended = NULL;
     const struct model_job *job = model_get(world->model, id);
     if (!qk__engine_get(world->engine, id, &row, NULL)) {
-        ended = disk_ended(world->disk, id, NULL);
-        if (ended == NULL) {
+        found_row = disk_ended(world->disk, id, NULL);
+        if (found_row == NULL) {
             qk__engine_tick(world->engine, world->now);
             return QK_ENOTFOUND;
         }
+        row = *found_row;
+        row.payload = row.payload.data == NULL ? disk_payload(world->disk, id) : row.payload;
+        ended = &row;
         count = disk_parents(world->disk, id, parents, 64);
     } else {
         for (size_t i = 0; job != NULL && i < job->needs_count; i++) {

@@ -122,10 +122,10 @@ static void keep_report(struct world *world, const qk_outcome *outcome, const ch
     struct known_job *known = known_find(world, outcome->lease.job);
     uint64_t bit = 1ull << (outcome->lease.attempt % 64);
     known->refused |= outcome->no_requeue ? bit : 0;
-    known->failed |= outcome->verdict == QK_VERDICT_FAIL ? bit : 0;
+    known->reported |= bit;
 }
 
-/* On the disk a refusal looks like a failure, so one attempt is never reported as both. */
+/* On the disk a refusal looks like a failure, so one attempt is never reported as both, nor both with and without requeue. */
 static void make_outcome(struct world *world, qk_outcome *out, const struct known_claim *claim,
                          bool current)
 {
@@ -146,7 +146,7 @@ static void make_outcome(struct world *world, qk_outcome *out, const struct know
         out->has_exit_code = chance(world, 30);
         out->exit_code = out->has_exit_code ? (int)pick(world, 256) : 0;
     } else {
-        out->no_requeue = current && (known->failed & bit) == 0 && chance(world, 15);
+        out->no_requeue = current && (known->reported & bit) == 0 && chance(world, 15);
         out->delay.us =
             !out->no_requeue && chance(world, 40) ? (int64_t)pick(world, 3000) * 1000 : 0;
     }

@@ -70,6 +70,8 @@ struct embedded {
     qk_error trouble; /* why it is broken or suspended */
     size_t callers, throttled;
     bool settle_due, settling; /* settling: the keeper is at work */
+    uint64_t settle_failures;
+    qk_error settle_trouble; /* of the last one */
     uint64_t log_rows, log_commits, log_bytes; /* since the last checkpoint */
     bool full_settle; /* turn even a small journal: purge and close ask for it */
     int64_t last_commit_us; /* monotonic */

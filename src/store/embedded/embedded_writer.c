@@ -275,6 +275,9 @@ static void keep(struct embedded *store)
         store->log_bytes -= bytes;
     } else {
         store->settle_due |= !settled; /* later: nothing is lost by waiting */
+        store->settle_failures += !settled;
+        store->settle_trouble = err;
+        pthread_cond_broadcast(&store->upkeep);
         qk__log_write(&store->config.log, QK_LOG_WARN, "upkeep of the journal: %s", err.message);
         if (!store->stop) {
             wait_some(store, &store->upkeep, RETRY_US);
@@ -308,10 +311,13 @@ qk_status settle_all(struct embedded *store, qk_error *err)
         return rc;
     }
     rc = wait_durable(store, present_gate(store), err);
+    uint64_t failures = store->settle_failures;
     store->full_settle = true; /* only the writer turns: it may be in a commit now */
     while (rc == QK_OK && !store->closing) {
         if (store->suspended || store->broken) {
             rc = qk__error(err, store->trouble.code, "%s", store->trouble.message);
+        } else if (store->settle_failures != failures) {
+            rc = qk__error(err, store->settle_trouble.code, "%s", store->settle_trouble.message);
         } else if (!store->full_settle && !store->settle_due && !store->settling &&
                    !qk__engine_carrying(store->engine) &&
                    !store->journal->ops->unsettled(store->journal)) {

@@ -263,6 +263,9 @@ static void place_job(qk__engine *engine, uint32_t index, qk__now now)
     engine->counters.enqueued++;
     engine->linked += has_parents(job);
     mark_dirty(engine, index);
+    if (engine->notified < engine->ended.count) {
+        links_catch_up(engine, job); /* a parent of this batch was skipped at birth */
+    }
     place(engine, index, now);
 }
 

@@ -242,6 +242,8 @@ void links_free(struct links *links);
 qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *cold,
                         qk_id *missing);
 bool links_tell(struct links *links, qk_id parent, const struct link *news);
+/* Tells it of parents in memory that ended without telling it. */
+void links_catch_up(const qk__engine *engine, struct job *job);
 void links_retell(qk__engine *engine, uint32_t index); /* this parent was reopened */
 bool has_parents(const struct job *job);
 void link_news(const qk__engine *engine, const struct job *parent, struct link *out);
