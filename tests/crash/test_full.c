@@ -31,7 +31,6 @@
 #define WRITES (1u << IO_WRITE)
 #define SYNCS (1u << IO_SYNC)
 #define TRUNCATES (1u << IO_TRUNCATE)
-#define RENAMES (1u << IO_RENAME)
 
 struct fault {
     const char *name;
@@ -250,7 +249,6 @@ static const struct fault checkpoint_faults[] = {
     { "no space for the file", MAIN_FILE, WRITES | TRUNCATES, IO_FAIL, ENOSPC, QK_OK },
     { "the file's sync fails", MAIN_FILE, SYNCS, IO_FAIL, EIO, QK_OK },
     { "no space for the second log", LOG_FILE, WRITES, IO_FAIL, ENOSPC, QK_OK },
-    { "the log cannot be replaced", LOG_FILE, RENAMES | TRUNCATES, IO_FAIL, EIO, QK_OK },
 };
 #define CHECKPOINT_FAULTS (sizeof(checkpoint_faults) / sizeof(*checkpoint_faults))
 
