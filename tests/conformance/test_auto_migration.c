@@ -166,16 +166,18 @@ static void test_file__is_used_as_it_is(void **state)
     fixture *f = *state;
     lines lines;
 
-    for EACH_COUNT(i) {
-        open_with(f, &lines, f->path, worker_counts[i], i % 2);
-        assert_false(qk_queue_auto_migrated(f->queue));
-        assert_string_equal(qk_queue_path(f->queue), f->path);
-        run_load(f, worker_counts[i]);
-        close_queue(f, &lines);
-        assert_int_equal(lines.migrated, 0);
-        assert_int_equal(access(f->path, F_OK), 0);
-        unlink(f->path);
-    }
+    for
+        EACH_COUNT(i)
+        {
+            open_with(f, &lines, f->path, worker_counts[i], i % 2);
+            assert_false(qk_queue_auto_migrated(f->queue));
+            assert_string_equal(qk_queue_path(f->queue), f->path);
+            run_load(f, worker_counts[i]);
+            close_queue(f, &lines);
+            assert_int_equal(lines.migrated, 0);
+            assert_int_equal(access(f->path, F_OK), 0);
+            unlink(f->path);
+        }
 }
 
 static void test_memory__with_one_worker_or_none_stays(void **state)
@@ -202,22 +204,24 @@ static void test_memory__with_workers_moves_to_a_file_that_goes_at_close(void **
     char path[512], expected[700];
     struct stat status;
 
-    for EACH_COUNT(i) {
-        open_with(f, &lines, ":memory:", worker_counts[i], false);
-        assert_true(qk_queue_auto_migrated(f->queue));
-        snprintf(path, sizeof(path), "%s", qk_queue_path(f->queue));
-        assert_non_null(strstr(path, "/auto_migrated_"));
-        assert_int_equal(stat(path, &status), 0);
-        assert_int_equal(status.st_mode & 0777, 0600);
-        assert_int_equal(migrations(f), 1);
-        snprintf(expected, sizeof(expected), "AUTO-MIGRATED: :memory: + %u workers → %s",
-                 worker_counts[i], path);
-        assert_int_equal(lines.migrated, 1);
-        assert_string_equal(lines.text, expected);
-        run_load(f, worker_counts[i]);
-        close_queue(f, &lines);
-        assert_int_equal(access(path, F_OK), -1);
-    }
+    for
+        EACH_COUNT(i)
+        {
+            open_with(f, &lines, ":memory:", worker_counts[i], false);
+            assert_true(qk_queue_auto_migrated(f->queue));
+            snprintf(path, sizeof(path), "%s", qk_queue_path(f->queue));
+            assert_non_null(strstr(path, "/auto_migrated_"));
+            assert_int_equal(stat(path, &status), 0);
+            assert_int_equal(status.st_mode & 0777, 0600);
+            assert_int_equal(migrations(f), 1);
+            snprintf(expected, sizeof(expected), "AUTO-MIGRATED: :memory: + %u workers → %s",
+                     worker_counts[i], path);
+            assert_int_equal(lines.migrated, 1);
+            assert_string_equal(lines.text, expected);
+            run_load(f, worker_counts[i]);
+            close_queue(f, &lines);
+            assert_int_equal(access(path, F_OK), -1);
+        }
 }
 
 static void test_memory__forced_stays_warns_and_is_safe(void **state)
@@ -225,15 +229,17 @@ static void test_memory__forced_stays_warns_and_is_safe(void **state)
     fixture *f = *state;
     lines lines;
 
-    for EACH_COUNT(i) {
-        open_with(f, &lines, ":memory:", worker_counts[i], true);
-        assert_false(qk_queue_auto_migrated(f->queue));
-        assert_string_equal(qk_queue_path(f->queue), ":memory:");
-        assert_int_equal(lines.warnings, 1);
-        run_load(f, worker_counts[i]);
-        close_queue(f, &lines);
-        assert_int_equal(lines.migrated, 0);
-    }
+    for
+        EACH_COUNT(i)
+        {
+            open_with(f, &lines, ":memory:", worker_counts[i], true);
+            assert_false(qk_queue_auto_migrated(f->queue));
+            assert_string_equal(qk_queue_path(f->queue), ":memory:");
+            assert_int_equal(lines.warnings, 1);
+            run_load(f, worker_counts[i]);
+            close_queue(f, &lines);
+            assert_int_equal(lines.migrated, 0);
+        }
 }
 
 static int set_up_folder(void **state)

@@ -280,6 +280,22 @@ static qk_status start_threads(struct embedded *store, qk_error *err)
     return store->keeper_runs ? QK_OK : qk__error(err, QK_ENOMEM, "cannot start a thread");
 }
 
+/*
+ * A row of this owner, so that the journal no longer ends with the last one's close: a job that kills
+ * us before the first commit must be recovered as after any unclean end, strictly, or it would do so
+ * for ever. On a full disk the store opens all the same, for reading; commands probe again.
+ */
+static void mark_open(struct embedded *store)
+{
+    if (is_memory(store)) {
+        return;
+    }
+    pthread_mutex_lock(&store->lock);
+    store->suspended = true;
+    (void)probe_disk(store);
+    pthread_mutex_unlock(&store->lock);
+}
+
 static qk_status refuse_missing(const struct embedded *store, qk_error *err)
 {
     if (store->config.must_exist && !is_memory(store) && access(store->path, F_OK) != 0) {
@@ -307,7 +323,10 @@ qk_status qk__embedded_open(qk_store **out, const qk__store_config *config, qk_e
     }
     rc = rc == QK_OK ? open_database(store, err) : rc;
     rc = rc == QK_OK ? engine_rebuild(store, &clean, err) : rc;
-    rc = rc == QK_OK ? start_threads(store, err) : rc;
+    if (rc == QK_OK) {
+        mark_open(store);
+        rc = start_threads(store, err);
+    }
     if (rc != QK_OK) {
         embedded_close(&store->base);
         return rc;

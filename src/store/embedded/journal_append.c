@@ -92,7 +92,7 @@ static void set_null(struct column_fill *fill, size_t row)
     fill->validity[row / 64] &= ~(1ull << (row % 64));
 }
 
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type cannot stand in them */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type cannot stand in them */
 #define FILL(column, type, value)                                                                  \
     do {                                                                                           \
         type *values = column_at(chunk, column).data;                                              \
@@ -100,6 +100,7 @@ static void set_null(struct column_fill *fill, size_t row)
             values[i] = (type)(value);                                                             \
         }                                                                                          \
     } while (0)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static void fill_text(duckdb_data_chunk chunk, enum column column, const qk__row *rows,
                       size_t count, size_t offset)

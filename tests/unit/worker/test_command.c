@@ -164,10 +164,18 @@ static void assert_bad_payload(fixture *f, const char *payload)
 static void test_payload__of_the_wrong_form_fails_for_good(void **state)
 {
     static const char *const payloads[] = {
-        "[]", "{}", "{\"argv\":[]}", "{\"argv\":\"true\"}", "{\"argv\":[1]}", "{\"argv\":[\"\"]}",
-        "{\"argv\":[\"true\"],\"cwd\":1}", "{\"argv\":[\"true\"],\"cwd\":\"\"}",
-        "{\"argv\":[\"true\"],\"env\":[]}", "{\"argv\":[\"true\"],\"env\":{\"A=B\":\"c\"}}",
-        "{\"argv\":[\"true\"],\"env\":{\"A\":1}}", "{\"argv\":[\"true\"],\"stdin\":{}}",
+        "[]",
+        "{}",
+        "{\"argv\":[]}",
+        "{\"argv\":\"true\"}",
+        "{\"argv\":[1]}",
+        "{\"argv\":[\"\"]}",
+        "{\"argv\":[\"true\"],\"cwd\":1}",
+        "{\"argv\":[\"true\"],\"cwd\":\"\"}",
+        "{\"argv\":[\"true\"],\"env\":[]}",
+        "{\"argv\":[\"true\"],\"env\":{\"A=B\":\"c\"}}",
+        "{\"argv\":[\"true\"],\"env\":{\"A\":1}}",
+        "{\"argv\":[\"true\"],\"stdin\":{}}",
     };
 
     for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++)
@@ -231,8 +239,7 @@ static void test_timeout__ends_the_group_and_keeps_the_output(void **state)
     double before = seconds();
 
     options.timeout = qk_ms(300);
-    qk_job *job =
-        drain(f, enqueue_shell(f, "echo begun; sleep 60 & wait", NULL, &options));
+    qk_job *job = drain(f, enqueue_shell(f, "echo begun; sleep 60 & wait", NULL, &options));
     assert_true(seconds() - before < 10);
     assert_failed(job, "timeout after 0.3 s", 143);
     char *tail = query(f, "SELECT log_tail FROM job_attempts");
@@ -292,8 +299,9 @@ static void test_stop__hard_kills_and_hands_back(void **state)
 static void test_files__leave_nothing_behind(void **state)
 {
     fixture *f = *state;
-    qk_job *job = run_shell(f, "echo 1 > $QUEUACK_RESULT; echo 0.5 > $QUEUACK_PROGRESS; "
-                               "dirname $QUEUACK_RESULT >&2; exit 1",
+    qk_job *job = run_shell(f,
+                            "echo 1 > $QUEUACK_RESULT; echo 0.5 > $QUEUACK_PROGRESS; "
+                            "dirname $QUEUACK_RESULT >&2; exit 1",
                             NULL);
     const char *folder = strstr(job->error, ": ");
 
