@@ -47,7 +47,7 @@ static double batched(qk_queue *queue, uint64_t count, bool strict)
 void bench_row_direct(bench *b)
 {
     int single = b->full ? 2000 : 300;
-    uint64_t many = b->full ? 500000 : 50000;
+    uint64_t many = b->full ? 500000 : 20000;
     qk_queue *queue = bench_open_fresh(b, "direct");
     bench_enqueue(queue, (uint64_t)single + many * 2, 1000, 1, 36);
     bench_report(b, "claim_ack_one_per_s", single / one_by_one(queue, single), "/s",

@@ -23,7 +23,7 @@ static double per_s(const bench *b, uint64_t total, size_t batch, size_t threads
 static double bulk(bench *b, size_t batch, size_t threads)
 {
     char key[64];
-    uint64_t total = b->full ? 1000000 : 100000;
+    uint64_t total = b->full ? 1000000 : 50000;
     double rounds[3];
     for (size_t i = 0; i < 3; i++)
         rounds[i] = per_s(b, total, batch, threads);
@@ -36,7 +36,7 @@ static double bulk(bench *b, size_t batch, size_t threads)
 
 void bench_row_enqueue(bench *b)
 {
-    uint64_t one = b->full ? 5000 : 500, many = b->full ? 200000 : 20000;
+    uint64_t one = b->full ? 5000 : 500, many = b->full ? 200000 : 10000;
     double by_one = bulk(b, 1000, 1), by_four = bulk(b, 1000, 4);
     bench_report(b, "enqueue_bulk_per_s", by_one > by_four ? by_one : by_four, "/s",
                  "1,000 a call, the better of 1 and 4 threads");

@@ -48,7 +48,7 @@ static void reopened(bench *b, const char *empty, const char *path, uint64_t tot
 void bench_row_memory(bench *b)
 {
     char path[BENCH_PATH_SIZE], empty[BENCH_PATH_SIZE];
-    uint64_t total = b->full ? 1000000 : 200000;
+    uint64_t total = b->full ? 1000000 : 100000;
     int status = 0;
     bench_fresh_path(path, b, "memory");
     bench_fresh_path(empty, b, "empty");

@@ -74,7 +74,7 @@ static void run_round(const bench *b, rounds *r, size_t i, uint64_t total)
 
 void bench_row_process(bench *b)
 {
-    uint64_t total = b->full ? 1000000 : 100000;
+    uint64_t total = b->full ? 1000000 : 50000;
     rounds r = { .cpu = 0 };
     for (size_t i = 0; i < 3; i++)
         run_round(b, &r, i, total);

@@ -48,18 +48,21 @@ QK_API qk_status qk_worker_open(qk_worker **out, qk_queue *queue, const qk_worke
 QK_API qk_status qk_worker_handle(qk_worker *worker, const char *kind, qk_handler_fn handler,
                                   void *user, qk_error *err);
 
-/* Starts the slots and returns. */
+/* Starts the slots and returns. The pool's threads block signals, and children that handlers make
+ * inherit that. QK_EINVAL: there is nothing it could run. QK_ESTATE: it was started before. */
 QK_API qk_status qk_worker_start(qk_worker *worker, qk_error *err);
 
 /* Starts the slots if need be and returns when the pool has drained or was stopped; everything it
- * finished is then durable. */
+ * finished is then durable. Once per worker. QK_EINTERRUPTED: a second signal cancelled what ran.
+ * QK_EFULL, QK_EIO: some outcomes could not be stored for half a minute; their jobs run again. */
 QK_API qk_status qk_worker_run(qk_worker *worker, qk_error *err);
 
-/* Asks it to stop: no new jobs; running ones finish (hard: are cancelled). Any thread; returns at
- * once. */
+/* Asks it to stop: no new jobs; running ones finish (hard: are cancelled, and those that then fail
+ * are handed back without costing an attempt). Any thread, but no signal handler; returns at once. */
 QK_API void qk_worker_stop(qk_worker *worker, bool hard);
 
-/* Stops, waits, frees. NULL-safe. */
+/* Stops, waits, frees. NULL-safe. A handler that never returns keeps it waiting for ever; a handler
+ * must not close its own worker. */
 QK_API void qk_worker_close(qk_worker *worker);
 
 typedef struct qk_worker_stats {

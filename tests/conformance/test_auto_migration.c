@@ -4,10 +4,11 @@
  */
 #include "conformance/worker_fixture.h"
 
+#include <poll.h>
 #include <sys/stat.h>
 
-#define JOBS 2000
-#define PRODUCERS 4
+#define JOBS 1000
+#define PRODUCERS 8
 
 typedef struct lines {
     pthread_mutex_t lock;
@@ -72,6 +73,16 @@ static void start_own(fixture *f, load *load)
     start(worker);
 }
 
+/* Sleeps until something changed in the store. */
+static void await_change(fixture *f)
+{
+    struct pollfd changed = { .fd = qk_queue_wait_fd(f->queue), .events = POLLIN };
+    uint64_t count;
+
+    if (poll(&changed, 1, 100) > 0)
+        assert_true(read(changed.fd, &count, sizeof(count)) > 0 || errno == EAGAIN);
+}
+
 static void await_all_done(fixture *f)
 {
     double before = seconds();
@@ -83,7 +94,7 @@ static void await_all_done(fixture *f)
         check(qk_stats_get(&stats, f->queue, &err), &err);
         done = stats->queues[0].counts[QK_JOB_DONE];
         qk_stats_free(stats);
-        sched_yield();
+        await_change(f);
     }
     assert_int_equal(done, JOBS);
 }
