@@ -23,6 +23,31 @@ static atomic_bool armed;
 static pthread_mutex_t rule_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct io_rule rule;
 static uint64_t matched;
+static pthread_rwlock_t gate = PTHREAD_RWLOCK_INITIALIZER;
+
+void io_hold(void)
+{
+    pthread_rwlock_wrlock(&gate);
+}
+
+void io_release(void)
+{
+    pthread_rwlock_unlock(&gate);
+}
+
+/* Around each call that changes a store's file; other files pass an io_hold. */
+static bool enter(enum io_file file)
+{
+    return file != IO_OTHER && pthread_rwlock_rdlock(&gate) == 0;
+}
+
+static void leave(bool entered)
+{
+    int error = errno;
+    if (entered)
+        pthread_rwlock_unlock(&gate);
+    errno = error;
+}
 
 void io_arm(const struct io_rule *new_rule)
 {
@@ -95,8 +120,11 @@ static void die(void)
 
 static ssize_t do_write(int fd, const char *data, size_t size, off_t at, bool positioned)
 {
-    return positioned ? syscall(SYS_pwrite64, fd, data, size, at)
-                      : syscall(SYS_write, fd, data, size);
+    bool entered = enter(kind_of(fd));
+    ssize_t done =
+        positioned ? syscall(SYS_pwrite64, fd, data, size, at) : syscall(SYS_write, fd, data, size);
+    leave(entered);
+    return done;
 }
 
 static ssize_t faulty_write(int fd, const char *data, size_t size, off_t at, bool positioned)
@@ -117,6 +145,15 @@ static ssize_t faulty_write(int fd, const char *data, size_t size, off_t at, boo
         errno = error;
         return -1;
     }
+    return done;
+}
+
+/* A call that is done as a whole, while nobody holds the store's files. */
+static int whole(enum io_file file, long number, long a, long b, long c, long d, long e)
+{
+    bool entered = enter(file);
+    int done = (int)syscall(number, a, b, c, d, e);
+    leave(entered);
     return done;
 }
 
@@ -160,15 +197,18 @@ EXPORT int fsync(int fd)
 {
     int error = 0;
     enum io_action action = decide(kind_of(fd), IO_SYNC, &error);
-    return refuse(action, error) ? -1 : finish(action, error, (int)syscall(SYS_fsync, fd));
+    return refuse(action, error)
+               ? -1
+               : finish(action, error, whole(kind_of(fd), SYS_fsync, fd, 0, 0, 0, 0));
 }
 
 EXPORT int ftruncate(int fd, off_t size)
 {
     int error = 0;
     enum io_action action = decide(kind_of(fd), IO_TRUNCATE, &error);
-    return refuse(action, error) ? -1
-                                 : finish(action, error, (int)syscall(SYS_ftruncate, fd, size));
+    return refuse(action, error)
+               ? -1
+               : finish(action, error, whole(kind_of(fd), SYS_ftruncate, fd, size, 0, 0, 0));
 }
 
 EXPORT int ftruncate64(int fd, off64_t size)
@@ -182,26 +222,28 @@ EXPORT int fallocate(int fd, int mode, off_t at, off_t size)
     enum io_action action = decide(kind_of(fd), IO_TRUNCATE, &error);
     return refuse(action, error)
                ? -1
-               : finish(action, error, (int)syscall(SYS_fallocate, fd, mode, at, size));
+               : finish(action, error, whole(kind_of(fd), SYS_fallocate, fd, mode, at, size, 0));
 }
 
 EXPORT int rename(const char *from, const char *to)
 {
     int error = 0;
-    enum io_action action = decide(kind_of_path(from), IO_RENAME, &error);
+    enum io_file file = kind_of_path(from);
+    enum io_action action = decide(file, IO_RENAME, &error);
     return refuse(action, error)
                ? -1
                : finish(action, error,
-                        (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
+                        whole(file, SYS_renameat2, AT_FDCWD, (long)from, AT_FDCWD, (long)to, 0));
 }
 
 EXPORT int unlink(const char *path)
 {
     int error = 0;
-    enum io_action action = decide(kind_of_path(path), IO_RENAME, &error);
+    enum io_file file = kind_of_path(path);
+    enum io_action action = decide(file, IO_RENAME, &error);
     return refuse(action, error)
                ? -1
-               : finish(action, error, (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0));
+               : finish(action, error, whole(file, SYS_unlinkat, AT_FDCWD, (long)path, 0, 0, 0));
 }
 
 static int remember(const char *path, int fd)

@@ -58,4 +58,9 @@ uint64_t io_count(enum io_file file, enum io_call call);
 /* How often the armed rule (or the one last armed) was hit. */
 uint64_t io_hits(void);
 
+/* Between these two calls of one thread no other changes a store's files: what lies there is what a
+ * kill at this moment would leave. */
+void io_hold(void);
+void io_release(void);
+
 #endif

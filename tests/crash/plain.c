@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io.h"
+
 static void copy_file(const char *from, const char *to)
 {
     static char buffer[1 << 16];
@@ -34,11 +36,13 @@ void plain_copy(char *out, size_t size, const char *store, const char *folder)
     static const char *const suffixes[] = { "", ".wal", ".wal.checkpoint", ".wal.recovery" };
     char from[4096], to[4096];
     snprintf(out, size, "%s/copy.db", folder);
+    io_hold();
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
         snprintf(from, sizeof(from), "%s%s", store, suffixes[i]);
         snprintf(to, sizeof(to), "%s%s", out, suffixes[i]);
         copy_file(from, to);
     }
+    io_release();
 }
 
 bool plain_numbers(const char *path, const char *const *statements, int64_t *numbers, size_t count)

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Copies a store (file and log) into an existing folder; `out` gets the copy's path. */
+/* Copies a store (file and log) as it is at one moment into an existing folder; `out` gets the
+ * copy's path. A log left there by an earlier copy goes. */
 void plain_copy(char *out, size_t size, const char *store, const char *folder);
 
 /* Opens, runs each statement, keeps the number in its first cell, closes. False: a message is on
