@@ -145,3 +145,14 @@ bool qk__buffer_json_string(qk__buffer *buffer, const char *text, size_t length)
     }
     return good;
 }
+
+char *qk__dup_text(const char *text, size_t length)
+{
+    char *copy = malloc(length + 1);
+
+    if (copy) {
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+    }
+    return copy;
+}

@@ -27,4 +27,7 @@ bool qk__buffer_json_string(qk__buffer *buffer, const char *text, size_t length)
 /* Hands the content to the caller, who frees it; NULL if something failed. Leaves it empty. */
 char *qk__buffer_take(qk__buffer *buffer);
 
+/* A NUL-terminated copy of text that need not be terminated; the caller frees. NULL: out of memory. */
+char *qk__dup_text(const char *text, size_t length);
+
 #endif

@@ -246,35 +246,42 @@ EXPORT int unlink(const char *path)
                : finish(action, error, whole(file, SYS_unlinkat, AT_FDCWD, (long)path, 0, 0, 0));
 }
 
-static int remember(const char *path, int fd)
+static int open_file(const char *path, int flags, mode_t mode)
 {
+    int error = 0;
+    enum io_file file = kind_of_path(path);
+    enum io_action action = decide(file, IO_OPEN, &error);
+    if (refuse(action, error))
+        return -1;
+    int fd = finish(action, error, (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode));
     if (fd >= 0 && fd < FDS)
-        atomic_store(&kinds[fd], (uint8_t)kind_of_path(path));
+        atomic_store(&kinds[fd], (uint8_t)file);
     return fd;
 }
+
+/* The mode of a call that may create a file. */
+#define TAKE_MODE(mode, flags)                                                                     \
+    do {                                                                                           \
+        if ((flags) & (O_CREAT | O_TMPFILE)) {                                                     \
+            va_list args;                                                                          \
+            va_start(args, flags);                                                                 \
+            (mode) = va_arg(args, mode_t);                                                         \
+            va_end(args);                                                                          \
+        }                                                                                          \
+    } while (0)
 
 EXPORT int open(const char *path, int flags, ...)
 {
     mode_t mode = 0;
-    if (flags & (O_CREAT | O_TMPFILE)) {
-        va_list args;
-        va_start(args, flags);
-        mode = va_arg(args, mode_t);
-        va_end(args);
-    }
-    return remember(path, (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+    TAKE_MODE(mode, flags);
+    return open_file(path, flags, mode);
 }
 
 EXPORT int open64(const char *path, int flags, ...)
 {
     mode_t mode = 0;
-    if (flags & (O_CREAT | O_TMPFILE)) {
-        va_list args;
-        va_start(args, flags);
-        mode = va_arg(args, mode_t);
-        va_end(args);
-    }
-    return remember(path, (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+    TAKE_MODE(mode, flags);
+    return open_file(path, flags, mode);
 }
 
 EXPORT int close(int fd)

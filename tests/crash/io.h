@@ -28,7 +28,8 @@ enum io_call {
     IO_SYNC = 1,
     IO_TRUNCATE = 2, /* ftruncate, fallocate */
     IO_RENAME = 3, /* rename, unlink */
-    IO_CALLS = 4,
+    IO_OPEN = 4,
+    IO_CALLS = 5,
 };
 
 enum io_action {

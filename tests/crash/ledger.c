@@ -13,7 +13,8 @@ bool ledger_open(struct ledger *ledger, const char *path)
 {
     snprintf(ledger->path, sizeof(ledger->path), "%s", path);
     ledger->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    return ledger->fd >= 0;
+    /* A kill in the middle of a write may have left half a line behind. */
+    return ledger->fd >= 0 && write(ledger->fd, "\n", 1) == 1;
 }
 
 void ledger_close(struct ledger *ledger)
@@ -55,7 +56,7 @@ struct ledger_line *ledger_read(const char *path, size_t *count)
         if (!strchr(text, '\n') ||
             sscanf(text, "%c %63s %d", &line->event, id, &line->number) != 3 ||
             qk_id_parse(&line->id, id) != QK_OK)
-            break; /* torn at its end: never synced */
+            continue; /* torn by a kill: never synced */
         line->order = used++;
         if (used == room) {
             room *= 2;

@@ -31,6 +31,7 @@
 #define WRITES (1u << IO_WRITE)
 #define SYNCS (1u << IO_SYNC)
 #define TRUNCATES (1u << IO_TRUNCATE)
+#define OPENS (1u << IO_OPEN)
 
 struct fault {
     const char *name;
@@ -306,6 +307,46 @@ static void test_full__checkpoint(void **state)
     }
 }
 
+/* A checkpoint fails, and then the file cannot even be opened anew, until it can. */
+static void test_full__no_file_for_a_while(void **state)
+{
+    (void)state;
+    static const struct fault gone = {
+        "the file is gone", MAIN_FILE, WRITES | SYNCS | TRUNCATES | OPENS, IO_FAIL, EIO, QK_EIO
+    };
+    qk_error err = QK_ERROR_INIT;
+    qk_job *job = NULL;
+    qk_queue *queue = open_fresh();
+    qk_id first = put(queue), second = put(queue);
+    qk_claims *claim = take(queue);
+    qk_job_options options = QK_JOB_OPTIONS_INIT;
+    options.id = qk_id_new();
+    snprintf(now_testing, sizeof(now_testing), "%s", gone.name);
+    qk_job_filter filter = QK_JOB_FILTER_INIT;
+    size_t purged = 0;
+    filter.older_than = qk_seconds(1000000);
+    strike(&gone, 0);
+    for (int i = 0; i < 3; i++) {
+        check_refused(qk_purge(&purged, queue, &filter, &err), &err, QK_EIO, "purge");
+        check_refused(qk_enqueue(NULL, queue, "work", "{}", &options, &err), &err, QK_EIO,
+                      "enqueue");
+        check_refused(qk_ack(queue, &claim->items[0].lease, NULL, &err), &err, QK_EIO, "ack");
+        (void)qk_job_get(&job, queue, first, &err); /* may know it, may not reach the file */
+        qk_job_free(job);
+        job = NULL;
+    }
+    io_disarm();
+    assert_int_equal(status_of(queue, first), QK_JOB_CLAIMED);
+    good(qk_ack(queue, &claim->items[0].lease, "{\"r\":2}", &err));
+    good(qk_enqueue(NULL, queue, "work", "{}", &options, &err));
+    qk_claims_free(claim);
+    check_copy(3, 3, 1, 1);
+    assert_int_equal(status_of(queue, second), QK_JOB_PENDING);
+    qk_queue_close(queue);
+    check_copy(3, 3, 1, 1);
+    remove_store();
+}
+
 #define POOL_JOBS 300
 static atomic_int runs[POOL_JOBS];
 
@@ -394,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_full__commit),
         cmocka_unit_test(test_full__in_the_middle_of_a_large_batch),
         cmocka_unit_test(test_full__checkpoint),
+        cmocka_unit_test(test_full__no_file_for_a_while),
         cmocka_unit_test(test_full__reports_of_a_pool_are_not_lost),
         cmocka_unit_test(test_full__a_limit_on_file_sizes),
     };

@@ -287,13 +287,14 @@ static void check_job(const qk_job_list *jobs, qk_id id, const struct summary *s
     char text[QK_ID_TEXT_SIZE], expected[64];
     qk_job key = { .id = id };
     qk_id_format(text, id);
+    const qk_job *job = bsearch(&key, jobs->items, jobs->count, sizeof(*job), compare_jobs);
     if (s->enqueued && !s->done)
-        fail_msg("job %s was reported, and never done", text);
+        fail_msg("job %s was reported, and never done; now it is %s", text,
+                 job ? qk_job_status_name(job->status) : "not there");
     if (s->acked != UINT64_MAX && s->last_start > s->acked)
         fail_msg("job %s ran again after its report was durable", text);
     if (!s->enqueued)
         return;
-    const qk_job *job = bsearch(&key, jobs->items, jobs->count, sizeof(*job), compare_jobs);
     if (!job)
         fail_msg("job %s was reported, and is not there", text);
     assert_int_equal(job->status, QK_JOB_DONE);

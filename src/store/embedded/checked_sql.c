@@ -18,6 +18,7 @@
 
 #include "store/embedded/checked_sql_names.h"
 #include "store/embedded/views.h"
+#include "util/buffer.h"
 #include "util/error.h"
 
 #define TEXT_MAX 262144
@@ -281,7 +282,7 @@ static char *serialize(duckdb_connection connection, const char *sql, qk_error *
         if (chunk && duckdb_data_chunk_get_size(chunk) == 1) {
             duckdb_string_t *string =
                 duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-            text = strndup(duckdb_string_t_data(string), duckdb_string_t_length(*string));
+            text = qk__dup_text(duckdb_string_t_data(string), duckdb_string_t_length(*string));
         }
         duckdb_destroy_data_chunk(&chunk);
     }

@@ -32,9 +32,12 @@ qk_status enter(struct embedded *store, qk_error *err)
 {
     pthread_mutex_lock(&store->lock);
     qk_status rc = QK_OK;
+    while (store->reviving && !store->closing) {
+        wait_some(store, &store->durable, 10000);
+    }
     if (store->closing) {
         rc = qk__error(err, QK_ECLOSED, "the store is being closed");
-    } else if (store->broken) {
+    } else if (store->broken && !mend(store)) {
         rc = qk__error(err, store->trouble.code, "%s", store->trouble.message);
     }
     if (rc != QK_OK) {
@@ -63,6 +66,26 @@ void leave(struct embedded *store)
     store->callers--;
     if (store->closing) {
         pthread_cond_broadcast(&store->ready);
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
+qk_status borrow_database(struct embedded *store, qk_error *err)
+{
+    qk_status rc = enter(store, err);
+    if (rc == QK_OK) {
+        store->borrowers++;
+        leave(store);
+    }
+    return rc;
+}
+
+void return_database(struct embedded *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->borrowers--;
+    if (store->reviving) {
+        pthread_cond_broadcast(&store->durable);
     }
     pthread_mutex_unlock(&store->lock);
 }
@@ -161,6 +184,7 @@ static void free_store(struct embedded *store)
         free(store->interrupted[i]);
     }
     free(store->interrupted);
+    free(store->held);
     free(store->bases);
     pthread_mutex_destroy(&store->gate);
     pthread_mutex_destroy(&store->cold);
@@ -178,8 +202,10 @@ static void embedded_stop(qk_store *base)
     pthread_mutex_lock(&store->lock);
     store->stopping = true;
     pthread_cond_broadcast(&store->ready);
+    if (store->reader != NULL) {
+        qk__reader_interrupt(store->reader);
+    }
     pthread_mutex_unlock(&store->lock);
-    qk__reader_interrupt(store->reader);
 }
 
 static bool is_memory(const struct embedded *store)

@@ -144,7 +144,11 @@ static qk_status fetch_payloads(struct embedded *store, qk__grant *grants, size_
     qk_status rc = ids == NULL ? no_memory(err) : QK_OK;
     if (missing > 0) {
         pthread_mutex_unlock(&store->lock);
-        rc = qk__reader_payloads(store->reader, out, ids, missing, err);
+        rc = borrow_database(store, err);
+        if (rc == QK_OK) {
+            rc = qk__reader_payloads(store->reader, out, ids, missing, err);
+            return_database(store);
+        }
         pthread_mutex_lock(&store->lock);
     }
     free(ids);

@@ -64,7 +64,12 @@ struct embedded {
     struct failure failures[FAILURES_KEPT];
     size_t failure_count;
     bool stopping; /* waits for work end; calls go on */
-    bool closing, stop, broken; /* broken: not even a reopen helped */
+    bool closing, stop;
+    bool broken; /* the database could not be opened anew; each call, and the writer, tries again */
+    bool reviving; /* the database and the engine are being replaced: calls wait */
+    size_t borrowers; /* calls that use reader or database without `lock` */
+    qk__held_claim *held; /* while broken: the claims to put back */
+    size_t held_count;
     bool probing; /* a probe is under way */
     bool suspended; /* the last commit failed: a probe must succeed first */
     qk_error trouble; /* why it is broken or suspended */
@@ -97,6 +102,10 @@ qk_status enter(struct embedded *store, qk_error *err);
 /* The same for commands that change something: refused while the disk is. */
 qk_status enter_to_write(struct embedded *store, qk_error *err);
 void leave(struct embedded *store);
+/* Between these two `reader` and `database` may be used without `lock`; they are not replaced
+ * meanwhile. Errors as enter. */
+qk_status borrow_database(struct embedded *store, qk_error *err);
+void return_database(struct embedded *store);
 /* Waits on a condition for at most wait_us (INT64_MAX: no limit), with `lock` held. */
 void wait_some(struct embedded *store, pthread_cond_t *condition, int64_t wait_us);
 qk_status no_memory(qk_error *err);
@@ -119,8 +128,11 @@ qk_status probe_disk(struct embedded *store);
 /* Opens the database anew if it refuses everything, as DuckDB does after some failures. False: there
  * was no need to, or it could not be opened (broken is then set). Releases `lock` meanwhile. */
 bool database_revive(struct embedded *store);
+/* Tries to leave `broken`: opens the file again and rebuilds the engine. Releases `lock` meanwhile. */
+bool mend(struct embedded *store);
 
-/* embedded_cold.c: what is no longer in memory. None may hold `lock`. */
+/* embedded_cold.c: what is no longer in memory. The caller has borrowed the database, or is
+ * replacing it. */
 qk_status cold_lookup(struct embedded *store, const qk_id *ids, size_t count, qk__cold_set *set,
                       qk_error *err); /* adds to the set, which is sorted */
 void cold_dispose(qk__cold_set *set);

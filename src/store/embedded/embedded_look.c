@@ -102,7 +102,11 @@ static qk_status add_payload(struct embedded *store, qk__row *row, qk__row_set *
     if (row->payload.data != NULL) {
         return QK_OK;
     }
-    qk_status rc = qk__reader_payloads(store->reader, fetched, &row->id, 1, err);
+    qk_status rc = borrow_database(store, err);
+    if (rc == QK_OK) {
+        rc = qk__reader_payloads(store->reader, fetched, &row->id, 1, err);
+        return_database(store);
+    }
     if (rc == QK_OK && fetched->count > 0) {
         row->payload = fetched->rows[0].payload;
     }
@@ -133,6 +137,16 @@ static qk_status get_live(struct embedded *store, qk_id id, qk__row_set *out, qk
     return rc;
 }
 
+static qk_status read_ended_job(struct embedded *store, qk__row_set *out, qk_id id, qk_error *err)
+{
+    qk_status rc = borrow_database(store, err);
+    if (rc == QK_OK) {
+        rc = qk__reader_ended(store->reader, out, id, err);
+        return_database(store);
+    }
+    return rc;
+}
+
 qk_status embedded_get(qk_store *base, qk_job **out, qk_id id, qk_error *err)
 {
     struct embedded *store = embedded_of(base);
@@ -143,7 +157,7 @@ qk_status embedded_get(qk_store *base, qk_job **out, qk_id id, qk_error *err)
         rc = add_payload(store, &set.rows[0], &payload, err);
     } else if (rc == QK_OK) {
         qk__row_set_dispose(&set);
-        rc = qk__reader_ended(store->reader, &set, id, err);
+        rc = read_ended_job(store, &set, id, err);
     }
     if (rc == QK_OK && set.count == 0) {
         char text[QK_ID_TEXT_SIZE];
@@ -156,28 +170,28 @@ qk_status embedded_get(qk_store *base, qk_job **out, qk_id id, qk_error *err)
     return rc;
 }
 
-/* Refused while the store is broken: there may be no reader then. */
-static qk_status look(struct embedded *store, qk_error *err)
-{
-    qk_status rc = enter(store, err);
-    if (rc == QK_OK) {
-        leave(store);
-    }
-    return rc;
-}
-
 qk_status embedded_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,
                         qk_error *err)
 {
-    qk_status rc = look(embedded_of(base), err);
-    return rc == QK_OK ? qk__reader_list(embedded_of(base)->reader, out, filter, err) : rc;
+    struct embedded *store = embedded_of(base);
+    qk_status rc = borrow_database(store, err);
+    if (rc == QK_OK) {
+        rc = qk__reader_list(store->reader, out, filter, err);
+        return_database(store);
+    }
+    return rc;
 }
 
 qk_status embedded_rows_open(qk_store *base, qk_rows **out, const char *sql, int64_t timeout_us,
                              qk_error *err)
 {
-    qk_status rc = look(embedded_of(base), err);
-    return rc == QK_OK ? qk__reader_rows(embedded_of(base)->reader, out, sql, timeout_us, err) : rc;
+    struct embedded *store = embedded_of(base);
+    qk_status rc = borrow_database(store, err);
+    if (rc == QK_OK) {
+        rc = qk__reader_rows(store->reader, out, sql, timeout_us, err);
+        return_database(store);
+    }
+    return rc;
 }
 
 static struct base_count *base_of(struct embedded *store, const char *queue, bool make)
@@ -253,8 +267,12 @@ static qk_status count_bases(struct embedded *store, qk_error *err)
 {
     qk__ended_count *counts = NULL;
     size_t count = 0;
+    qk_status rc = borrow_database(store, err);
+    if (rc != QK_OK) {
+        return rc;
+    }
     pthread_mutex_lock(&store->gate); /* no commit may slip in between */
-    qk_status rc = qk__reader_ended_counts(store->reader, &counts, &count, err);
+    rc = qk__reader_ended_counts(store->reader, &counts, &count, err);
     pthread_mutex_lock(&store->lock);
     store->base_count = 0;
     for (size_t i = 0; rc == QK_OK && i < count; i++) {
@@ -270,6 +288,7 @@ static qk_status count_bases(struct embedded *store, qk_error *err)
     store->bases_known = rc == QK_OK;
     pthread_mutex_unlock(&store->lock);
     pthread_mutex_unlock(&store->gate);
+    return_database(store);
     free(counts);
     return rc;
 }
@@ -424,7 +443,7 @@ qk_status embedded_wait(qk_store *base, qk_id id, int64_t timeout_us, qk_error *
     if (rc != QK_EMPTY) {
         return rc;
     }
-    rc = qk__reader_ended(store->reader, &set, id, err);
+    rc = read_ended_job(store, &set, id, err);
     if (rc == QK_OK && set.count == 0) {
         char text[QK_ID_TEXT_SIZE];
         rc = qk__error(err, QK_ENOTFOUND, "no job %s: list the jobs to find its id",

@@ -29,7 +29,11 @@ qk_status embedded_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *
         rc = qk__engine_missing(store->engine, jobs, count, &cold, &missing, &missing_count);
         if (rc == QK_OK && missing_count > 0) {
             leave(store);
-            rc = cold_lookup(store, missing, missing_count, &cold, err);
+            rc = borrow_database(store, err);
+            if (rc == QK_OK) {
+                rc = cold_lookup(store, missing, missing_count, &cold, err);
+                return_database(store);
+            }
             free(missing);
             rc = rc == QK_OK ? QK_EMPTY : rc;
             continue;
@@ -64,7 +68,11 @@ static qk_status repeated_report(struct embedded *store, const qk_outcome *outco
 {
     bool found = false;
     qk__attempt_outcome ended = QK__ATTEMPT_RUNNING;
-    qk_status rc = qk__reader_attempt(store->reader, &found, &ended, &outcome->lease, err);
+    qk_status rc = borrow_database(store, err);
+    if (rc == QK_OK) {
+        rc = qk__reader_attempt(store->reader, &found, &ended, &outcome->lease, err);
+        return_database(store);
+    }
     if (rc != QK_OK) {
         return rc;
     }
@@ -214,7 +222,11 @@ static qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *v
 static qk_status ended_or_unknown(struct embedded *store, qk_id job, qk_error *err)
 {
     qk__row_set set = { NULL, 0, NULL };
-    qk_status rc = qk__reader_ended(store->reader, &set, job, err);
+    qk_status rc = borrow_database(store, err);
+    if (rc == QK_OK) {
+        rc = qk__reader_ended(store->reader, &set, job, err);
+        return_database(store);
+    }
     if (rc == QK_OK) {
         rc = set.count > 0 ? QK_ESTATE : QK_ENOTFOUND;
     }
@@ -256,7 +268,8 @@ static void ended_dispose(struct ended_job *ended)
     cold_dispose(&ended->cold);
 }
 
-/* Everything a retry needs to know of a job that is not in memory. Holds `cold`, not `lock`. */
+/* Everything a retry needs to know of a job that is not in memory. Holds `cold`, not `lock`; has
+ * borrowed the database. */
 static qk_status read_ended(struct embedded *store, qk_id job, bool in_memory,
                             struct ended_job *ended, qk_error *err)
 {
@@ -305,7 +318,11 @@ qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
         rc = wait_durable(store, present_gate(store), err);
         bool in_memory = qk__engine_get(store->engine, job, &row, NULL);
         leave(store);
-        rc = rc == QK_OK ? read_ended(store, job, in_memory, &ended, err) : rc;
+        rc = rc == QK_OK ? borrow_database(store, err) : rc;
+        if (rc == QK_OK) {
+            rc = read_ended(store, job, in_memory, &ended, err);
+            return_database(store);
+        }
     }
     if (rc == QK_OK && (rc = enter_to_write(store, err)) == QK_OK) {
         rc = retry_locked(store, job, &ended, err);

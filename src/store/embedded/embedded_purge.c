@@ -150,10 +150,12 @@ qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filte
     if (rc == QK_OK && build(store, filter, pinned, pinned_count, &where) != QK_OK) {
         rc = no_memory(err);
     }
-    if (rc == QK_OK && duckdb_connect(store->database, &connection) != DuckDBSuccess) {
-        rc = no_memory(err);
+    if (rc == QK_OK && (rc = borrow_database(store, err)) == QK_OK) {
+        rc = duckdb_connect(store->database, &connection) == DuckDBSuccess ? QK_OK : no_memory(err);
+        rc = rc == QK_OK ? delete_rows(store, connection, &where, &changed, err) : rc;
+        duckdb_disconnect(&connection);
+        return_database(store);
     }
-    rc = rc == QK_OK ? delete_rows(store, connection, &where, &changed, err) : rc;
     pthread_mutex_lock(&store->lock);
     store->bases_known = false;
     pthread_mutex_unlock(&store->lock);
@@ -161,7 +163,6 @@ qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filte
     if (rc == QK_OK) {
         *out = changed;
     }
-    duckdb_disconnect(&connection);
     qk__buffer_dispose(&where.sql);
     free(pinned);
     return rc;

@@ -111,6 +111,11 @@ qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err)
 
 static void remember_failure(struct embedded *store, uint64_t upto, const qk_error *why)
 {
+    struct failure *last = &store->failures[store->failure_count - (store->failure_count > 0)];
+    if (store->failure_count > 0 && last->upto == upto) {
+        store->trouble = *why;
+        return; /* the same, tried again */
+    }
     if (store->failure_count == FAILURES_KEPT) {
         memmove(store->failures, store->failures + 1,
                 sizeof store->failures - sizeof *store->failures);
@@ -121,7 +126,33 @@ static void remember_failure(struct embedded *store, uint64_t upto, const qk_err
     store->trouble = *why;
 }
 
-/* With `lock` held. An error: the store is broken, and says why. */
+/*
+ * From here to end_reviving calls wait, and nobody but us uses the database. The keeper and who reads
+ * or writes it now are let finish: `lock` is released meanwhile.
+ */
+static void begin_reviving(struct embedded *store)
+{
+    while (store->reviving) {
+        wait_some(store, &store->durable, 10000);
+    }
+    store->reviving = true;
+    while (store->settling || store->borrowers > 0) {
+        if (store->reader != NULL) {
+            qk__reader_interrupt(store->reader);
+        }
+        wait_some(store, store->settling ? &store->upkeep : &store->durable, 10000);
+    }
+}
+
+static void end_reviving(struct embedded *store)
+{
+    store->reviving = false;
+    pthread_cond_broadcast(&store->durable);
+    pthread_cond_broadcast(&store->ready);
+    pthread_cond_broadcast(&store->upkeep);
+}
+
+/* While reviving. An error: the store is broken, and says why. */
 static qk_status reopen(struct embedded *store)
 {
     qk_error err = QK_ERROR_INIT;
@@ -138,67 +169,89 @@ static qk_status reopen(struct embedded *store)
 bool database_revive(struct embedded *store)
 {
     uint64_t last = 0;
-    while (store->settling) {
-        wait_some(store, &store->upkeep, 10000);
-    }
-    if (store->journal->ops->last_batch(store->journal, &last, NULL) == QK_OK) {
-        return false;
-    }
-    return reopen(store) == QK_OK;
+    begin_reviving(store);
+    bool refuses =
+        !store->broken && store->journal->ops->last_batch(store->journal, &last, NULL) != QK_OK;
+    bool revived = refuses && reopen(store) == QK_OK;
+    end_reviving(store);
+    return revived;
 }
 
 /* Loads from the journal as it is, or after opening the file anew. */
-static qk_status reload(struct embedded *store, qk__engine **out, const qk__held_claim *held,
-                        size_t held_count)
+static qk_status reload(struct embedded *store, qk__engine **out)
 {
     bool clean = true;
     qk_error err = QK_ERROR_INIT;
-    qk_status rc = load(store, out, held, held_count, &clean, &err);
-    if (rc == QK_OK) {
-        return rc;
+    qk_status rc = QK_EIO;
+    if (store->journal != NULL) {
+        rc = load(store, out, store->held, store->held_count, &clean, &err);
+        if (rc == QK_OK) {
+            return rc;
+        }
+        qk__log_write(&store->config.log, QK_LOG_ERROR, "reopening the store: %s", err.message);
     }
-    qk__log_write(&store->config.log, QK_LOG_ERROR, "reopening the store: %s", err.message);
     rc = reopen(store);
     err = store->trouble;
-    rc = rc == QK_OK ? load(store, out, held, held_count, &clean, &err) : rc;
+    rc = rc == QK_OK ? load(store, out, store->held, store->held_count, &clean, &err) : rc;
     if (rc != QK_OK) {
         store->trouble = err;
     }
     return rc;
 }
 
-void commit_failed(struct embedded *store, qk__cut *cut, const qk_error *why)
+/* What the present engine holds beyond the disk is forgotten; a new one takes its place. */
+static void replace_engine(struct embedded *store)
 {
-    qk__held_claim *held = NULL;
-    size_t held_count = 0;
     qk__engine *engine = NULL;
     uint64_t upto = qk__engine_batch(store->engine);
-    qk__log_write(&store->config.log, QK_LOG_ERROR, "a commit failed: %s", why->message);
     store->counters.commit_failures++;
-    while (store->settling) {
-        wait_some(store, &store->upkeep, 10000);
+    store->broken = reload(store, &engine) != QK_OK;
+    if (store->broken) {
+        return;
     }
-    (void)qk__engine_held(store->engine, &held, &held_count);
+    qk__row marker = { .op = QK__OP_CLOSE };
+    (void)qk__engine_load(engine, &marker, upto);
+    qk__engine_free(store->engine);
+    store->engine = engine;
+    store->suspended = true;
+    store->settle_due = false;
+    free(store->held);
+    store->held = NULL;
+    store->held_count = 0;
+    if (store->journal->ops->unsettled(store->journal)) {
+        qk__engine_carry_start(engine);
+    }
+}
+
+static void keep_claims(struct embedded *store)
+{
+    if (store->held == NULL) {
+        (void)qk__engine_held(store->engine, &store->held, &store->held_count);
+    }
+}
+
+void commit_failed(struct embedded *store, qk__cut *cut, const qk_error *why)
+{
+    uint64_t upto = qk__engine_batch(store->engine);
+    qk__log_write(&store->config.log, QK_LOG_ERROR, "a commit failed: %s", why->message);
+    begin_reviving(store);
+    keep_claims(store);
     remember_failure(store, upto, why);
     qk__engine_drop_cut(cut);
-    qk_status rc = store->broken ? why->code : reload(store, &engine, held, held_count);
-    free(held);
-    if (rc != QK_OK) {
-        store->broken = true;
-    } else {
-        qk__row marker = { .op = QK__OP_CLOSE };
-        (void)qk__engine_load(engine, &marker, upto);
-        qk__engine_free(store->engine);
-        store->engine = engine;
-        store->suspended = true;
-        store->settle_due = false;
-        if (store->journal->ops->unsettled(store->journal)) {
-            qk__engine_carry_start(engine);
-        }
+    replace_engine(store);
+    end_reviving(store);
+}
+
+bool mend(struct embedded *store)
+{
+    begin_reviving(store);
+    if (store->broken && !store->stop) {
+        keep_claims(store);
+        remember_failure(store, qk__engine_batch(store->engine), &store->trouble);
+        replace_engine(store);
     }
-    pthread_cond_broadcast(&store->durable);
-    pthread_cond_broadcast(&store->ready);
-    pthread_cond_broadcast(&store->upkeep);
+    end_reviving(store);
+    return !store->broken;
 }
 
 qk_status probe_disk(struct embedded *store)

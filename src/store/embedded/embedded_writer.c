@@ -228,8 +228,11 @@ void *writer_main(void *argument)
         if (store->broken ? store->stop : store->stop && !qk__engine_dirty(store->engine)) {
             break;
         }
-        if (store->broken || (store->suspended && !store->stop)) {
-            wait_some(store, &store->work, 100000);
+        if (store->broken) {
+            wait_some(store, &store->work, RETRY_US);
+            (void)mend(store);
+        } else if (store->suspended && !store->stop) {
+            wait_some(store, &store->work, RETRY_US / 10);
             if (store->suspended && !store->broken && !store->stop) {
                 (void)probe_disk(store);
             }

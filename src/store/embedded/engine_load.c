@@ -12,7 +12,7 @@
 
 static char *dup_span(qk__text text)
 {
-    return text.data == NULL ? NULL : strndup(text.data, text.length);
+    return text.data == NULL ? NULL : qk__dup_text(text.data, text.length);
 }
 
 static int64_t ext_number(const json_t *ext, const char *key, int64_t fallback)

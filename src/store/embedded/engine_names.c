@@ -59,7 +59,7 @@ uint32_t symbol_make(qk__engine *engine, const char *text, size_t length)
         return symbol;
     }
     size_t capacity = engine->symbols.capacity;
-    char *copy = strndup(text, length);
+    char *copy = qk__dup_text(text, length);
     if (copy == NULL || !vec_reserve((void **)&engine->symbols.text, &capacity,
                                      engine->symbols.count + 1, sizeof(char *))) {
         free(copy);
