@@ -288,3 +288,15 @@ void qk__database_close(duckdb_database *database)
     if (folder[0])
         rmdir(folder); /* stays if something else lives in it */
 }
+
+void qk__database_shrink(duckdb_database database, const qk__store_config *config)
+{
+    char restore[64];
+    duckdb_connection connection = NULL;
+    if (duckdb_connect(database, &connection) != DuckDBSuccess)
+        return;
+    snprintf(restore, sizeof(restore), "SET memory_limit = '%" PRIu64 "B'", memory_limit(config));
+    (void)qk__database_run(connection, "SET memory_limit = '8MB'", NULL);
+    (void)qk__database_run(connection, restore, NULL);
+    duckdb_disconnect(&connection);
+}

@@ -83,6 +83,8 @@ struct embedded {
     uint64_t settle_failures;
     qk_error settle_trouble; /* of the last one */
     uint64_t log_rows, log_commits, log_bytes; /* since the last checkpoint */
+    bool tidy_later; /* checkpoint at the next quiet time */
+    bool tidy; /* checkpoint although little has gathered: nothing else is going on */
     bool full_settle; /* turn even a small journal: purge and close ask for it */
     int64_t last_commit_us; /* monotonic */
     char **interrupted; /* worker ids whose claims return at once */

@@ -130,7 +130,7 @@ static uint64_t cut_bytes(const qk__cut *cut)
 
 static bool checkpoint_is_due(const struct embedded *store)
 {
-    return store->log_rows >= LOG_ROWS || store->log_commits >= LOG_COMMITS ||
+    return store->tidy || store->log_rows >= LOG_ROWS || store->log_commits >= LOG_COMMITS ||
            store->log_bytes >= LOG_BYTES;
 }
 
@@ -259,6 +259,12 @@ static bool pass_idle_time(struct embedded *store)
         turn(store);
         return true;
     }
+    store->tidy_later |= store->log_rows > IDLE_TURN_ROWS;
+    if (idle_for >= IDLE_US && store->tidy_later && !store->settling) {
+        store->tidy = true;
+        store->tidy_later = false;
+        pthread_cond_broadcast(&store->upkeep);
+    }
     if (idle_for < IDLE_US && wait > IDLE_US - idle_for) {
         wait = IDLE_US - idle_for + 1000;
     }
@@ -314,7 +320,7 @@ static void keep(struct embedded *store)
     uint64_t commits = store->log_commits;
     uint64_t bytes = store->log_bytes;
     store->settling = true;
-    store->settle_due = false;
+    store->settle_due = store->tidy = false;
     pthread_mutex_unlock(&store->lock);
     qk_status rc = settle ? journal->ops->settle(journal, &err) : QK_OK;
     pthread_mutex_lock(&store->lock);
@@ -323,6 +329,9 @@ static void keep(struct embedded *store)
         bool quiet = embedded_now(store).mono_us - store->last_commit_us > IDLE_US / 2;
         pthread_mutex_unlock(&store->lock);
         rc = journal->ops->checkpoint(journal, quiet, &err);
+        if (rc == QK_OK && quiet) {
+            qk__database_shrink(store->database, &store->config);
+        }
         pthread_mutex_lock(&store->lock);
     }
     store->settling = false;
