@@ -49,6 +49,32 @@ else
     echo "# plain DuckDB cannot be reached: $(cat "$DIR/err")"
 fi
 
+# Under a second name lock and log would be others.
+ln "$QUEUACK_DB" second.duckdb
+refuses "a file with two names" 4 "hard link" --db "$DIR/second.duckdb" stats
+refuses "under either" 4 "hard link" stats
+rm second.duckdb
+run stats
+exits "is good again with one" 0
+
+# A log without its file, as after a careless clean-up, holds what was reported.
+mkdir lost && printf 'committed' >lost/q.duckdb.wal
+refuses "a log whose file is missing" 5 "its log" --db "$DIR/lost/q.duckdb" enqueue k
+is "is kept" "$(cat lost/q.duckdb.wal)" committed
+is "and nothing takes the file's place" "$(ls lost/q.duckdb 2>/dev/null)" ""
+
+# No room to write: one line, and the store is as it was.
+before=$(q sql --json "SELECT count(*) AS n FROM jobs")
+(
+    trap '' XFSZ
+    ulimit -f 1
+    exec "$QUEUACK" enqueue k -d "\"$(head -c 4000 /dev/zero | tr '\0' x)\""
+) >"$DIR/out" 2>"$DIR/err"
+is "a commit without room is exit 5" $? 5
+is "in one line" "$(wc -l <"$DIR/err")" 1
+is "that says what to do" "$(grep -c 'limit on the size of files' "$DIR/err")" 1
+is "and nothing is half-done" "$(q sql --json "SELECT count(*) AS n FROM jobs")" "$before"
+
 chmod 000 "$QUEUACK_DB"
 if ! cat "$QUEUACK_DB" >/dev/null 2>&1; then
     refuses "a file that may not be read" 5 "." stats

@@ -98,6 +98,14 @@ qk_status qk__database_file_check(bool *exists, const char *path, bool must_exis
     }
     if (!S_ISREG(info.st_mode))
         return qk__error(err, QK_EREFUSED, "%s is not a file: name another one", path);
+    /* Lock and log go by name: under another one the same file would be opened twice, or without
+     * the commits in its log. */
+    if (info.st_nlink > 1)
+        return qk__error(
+            err, QK_EREFUSED,
+            "%s is the same file as another name (a hard link): remove one of them, or "
+            "make a copy",
+            path);
     if (info.st_size == 0)
         return replace_empty(path, err);
     *exists = true;
