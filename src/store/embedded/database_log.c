@@ -100,7 +100,7 @@ static qk_status check_head(int fd, const char *path, bool *ours, qk_error *err)
 
 static qk_status check_entries(int fd, const char *path, off_t size, qk_error *err)
 {
-    bool ours, failed = false;
+    bool ours = false, failed = false;
     qk_status rc = check_head(fd, path, &ours, err);
     if (rc || !ours)
         return rc;
