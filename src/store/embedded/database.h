@@ -7,6 +7,7 @@
 #define QK_STORE_EMBEDDED_DATABASE_H
 
 #include <duckdb.h>
+#include <stdbool.h>
 
 #include "store/store.h"
 
@@ -26,6 +27,14 @@ void qk__database_close(duckdb_database *database);
  * write-ahead log comes and goes with every checkpoint. For threads of our own that commit or
  * checkpoint; call once at their start. They must not change folder or umask for others. */
 void qk__database_private_files(void);
+
+/* Runs `call` on such a thread: this one if it is, else one that lives as long as the call. False:
+ * there was none to be had, and nothing was done. */
+bool qk__database_privately(void (*call)(void *argument), void *argument);
+
+/* Where threads cannot be made private (a container may forbid it): takes the log's rights away from
+ * others after the fact. Cheap; call it after each commit and checkpoint, with the file's path. */
+void qk__database_seal_log(const char *path);
 
 /* Runs statements that return nothing. */
 qk_status qk__database_run(duckdb_connection connection, const char *sql, qk_error *err);

@@ -134,7 +134,8 @@ qk_status open_database(struct embedded *store, qk_error *err)
     qk__reader_host host = { store, pin, unpin, embedded_snapshot, sql_refused };
     qk_status rc = qk__database_open(&store->database, &store->config, err);
     if (rc == QK_OK) {
-        rc = qk__journal_duckdb_open(&store->journal, store->database, &store->gate, err);
+        const char *path = strcmp(store->path, ":memory:") == 0 ? NULL : store->path;
+        rc = qk__journal_duckdb_open(&store->journal, store->database, path, &store->gate, err);
     }
     if (rc == QK_OK) {
         rc = qk__reader_open(&store->reader, store->database, &host, &store->config.clock,
