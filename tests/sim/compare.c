@@ -54,10 +54,7 @@ static void compare_ext(struct world *world, const struct model_job *job, const 
         fail(world, "%s: a skip reason without a skip, or the reverse", short_id(job->id));
     }
     /* Which parent failed first is told by the wall clock: after a jump another one may be named. */
-    bool uncertain = world->clock_jumps && strncmp(reason, "parent_failed:", 14) == 0 &&
-                     strncmp(job->skip_reason, "parent_failed:", 14) == 0;
-    if (job->status == QK_JOB_SKIPPED && !uncertain &&
-        !model_accept_skip_reason(world->model, job->id, reason)) {
+    if (job->status == QK_JOB_SKIPPED && !model_accept_skip_reason(world->model, job->id, reason)) {
         fail(world, "%s: skipped for '%s', the model says '%s'", short_id(job->id), reason,
              job->skip_reason);
     }

@@ -81,6 +81,7 @@ struct model_job {
     int64_t claimed_us; /* wall */
     int64_t lease_us; /* how long it first lasts; QK_FOREVER_US: for ever */
     int64_t deadline_us; /* mono: expired from this moment on */
+    uint64_t leased; /* order in which leases were taken or renewed */
     bool held; /* by model_hold, until model_recover */
 
     char result[MODEL_TEXT_SIZE]; /* of a done job */
@@ -265,7 +266,7 @@ bool model_is_paused(const struct model *model, const char *queue);
 /* --- time and crashes ------------------------------------------------------------------------ */
 
 /*
- * Lets time come: first the leases with deadline_us <= mono, by deadline, then by place: each
+ * Lets time come: first the leases with deadline_us <= mono, by deadline, then as taken: each
  * counts as lost, the attempt is given back; pending at its old place, or failed with
  * "worker lost <max_lost> times". Then the delayed jobs with execute_after <= wall, by that time,
  * then by old place: each becomes pending at the next new place.

@@ -228,7 +228,8 @@ static bool can_be_cause(const struct model *model, const struct model_job *caus
     for (size_t i = 0; i < model->count; i++) {
         const struct model_job *passed_on = &model->jobs[i];
         if (marked[i] && passed_on != job && is_skipped_for_failure(passed_on) &&
-            (model->any_cause || passed_on->ended_moment == job->ended_moment) &&
+            (model->any_cause || passed_on->ended_moment == job->ended_moment ||
+             passed_on->root_moment == job->root_moment) &&
             model_same_id(passed_on->root, cause->id))
             return true;
     }

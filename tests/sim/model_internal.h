@@ -23,6 +23,7 @@ struct model {
     size_t waiting_limit;
     uint64_t next_seq;
     uint64_t next_ended;
+    uint64_t next_lease;
     uint64_t moment; /* number of the present call that can end jobs */
     bool joined; /* calls do not begin a new moment */
     bool any_cause; /* see model_trust_causes */

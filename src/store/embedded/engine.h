@@ -14,6 +14,8 @@
  *  5. At most one job that is not terminal holds a unique key.
  *  6. A queue's counts equal a recount.
  *  7. Text that a cut refers to is freed only when that cut is finished.
+ *  8. What a live job knows of each parent is what that parent is.
+ *  9. A live job lies below its live parents, and none can no longer start.
  */
 #ifndef QK_STORE_EMBEDDED_ENGINE_H
 #define QK_STORE_EMBEDDED_ENGINE_H

@@ -158,7 +158,8 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
     engine->linked += has_parents(job);
     set_status(engine, index, QK_JOB_PENDING);
     links_retell(engine, index);
-    place(engine, index, now);
+    order_below(engine, index);
+    place(engine, index);
     return QK_OK;
 }
 

@@ -106,7 +106,7 @@ static qk_status place_all(qk__engine *engine, struct job **jobs, size_t count, 
                 continue;
             }
             if (status != QK_JOB_CLAIMED) {
-                place(engine, index, now);
+                place(engine, index);
                 continue;
             }
             qk_status rc = take_back(engine, index, now);
@@ -134,6 +134,7 @@ qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const 
         }
     }
     if (rc == QK_OK) {
+        order_all(engine);
         qsort(jobs, count, sizeof *jobs, by_sequence);
         rc = place_all(engine, jobs, count, now);
     }
