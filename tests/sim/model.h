@@ -91,6 +91,7 @@ struct model_job {
 
     /* The order in which jobs became terminal, by application: 1, 2, …; 0 while not terminal. Jobs
      * that ended in the same call have the same moment. */
+    int64_t ended_us; /* wall; 0 while not terminal */
     uint64_t ended_order;
     uint64_t ended_moment;
     /* When skipped for a failure: that job, and its ended_order and ended_moment at that time. */
@@ -301,7 +302,8 @@ struct model_held {
  */
 bool model_hold(struct model *model, const struct model_held *claim);
 
-/* All calls until the next model_join_moments are one moment (true), or each is its own. */
+/* All calls until the next model_join_moments are one moment (true), or each is its own, but for
+ * calls at the same wall time: the recorded times of two ends are all that tells which was first. */
 void model_join_moments(struct model *model, bool joined);
 
 /* The clock that says who failed first has jumped: model_accept_skip_reason takes any cause that

@@ -190,7 +190,7 @@ qk_status model_complete(struct model *model, const struct model_outcome *outcom
     struct model_job *job = holder_of(model, &outcome->lease);
     if (!job)
         return was_reported(model, outcome) ? QK_OK : QK_ELEASE;
-    model_next_moment(model);
+    model_next_moment(model, now);
     model_close_attempt(job, MODEL_REPORTED, outcome->verdict);
     if (outcome->verdict == QK_VERDICT_ACK)
         apply_ack(model, job, outcome);

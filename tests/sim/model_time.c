@@ -89,7 +89,7 @@ static struct model_job *next_due(struct model *model, struct model_now now)
 
 void model_tick(struct model *model, struct model_now now)
 {
-    model_next_moment(model);
+    model_next_moment(model, now);
     struct model_job *job;
     while ((job = next_expired(model, now))) {
         model_lose(model, job);
@@ -149,7 +149,7 @@ static struct model_job *next_orphan(struct model *model, const char *const *sur
 void model_recover(struct model *model, const char *const *survivors, size_t count,
                    struct model_now now)
 {
-    model_next_moment(model);
+    model_next_moment(model, now);
     struct model_job *orphan;
     while ((orphan = next_orphan(model, survivors, count))) {
         model_lose(model, orphan);

@@ -24,7 +24,7 @@ enum job_flag {
     JF_IN_LANE = 1 << 4,
     JF_IN_HEAP = 1 << 5, /* in its lane's heap of returned jobs, or in the delay heap */
     JF_REOPENED = 1 << 6, /* its next image is a REOPEN */
-    JF_UNSETTLED_REOPEN = 1 << 7, /* the REOPEN is not durable */
+    JF_UNSETTLED_REOPEN = 1 << 7, /* its end is durable, the REOPEN is not */
     JF_EPOCH = 1 << 8, /* which journal has its last image */
     JF_LARGE = 1 << 9, /* the payload has a PAYLOAD row */
     JF_PAYLOAD_DUE = 1 << 10, /* that row is not written yet */

@@ -219,6 +219,12 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
     if (worker == NIL) {
         return; /* its report will be refused, and the job runs again */
     }
+    /* How the claim ended that the disk knows is forgotten, but not that there was one. */
+    if (ahead && job->status == QK_JOB_CLAIMED && extra->worker != NIL &&
+        !attempt_row(engine, index, QK__ATTEMPT_LOST, (qk__now){ .wall_us = claim->claimed_us },
+                     NULL)) {
+        return;
+    }
     if (ahead) {
         struct queue *queue = queue_of(engine, job);
         queue->counts[job->status]--;
