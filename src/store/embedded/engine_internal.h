@@ -12,7 +12,9 @@
 #include "store/embedded/engine.h"
 
 #define NIL UINT32_MAX
+#ifndef CHUNK_BITS /* the simulation is also built with small ones, so that the slab grows */
 #define CHUNK_BITS 12
+#endif
 #define CHUNK_JOBS (1u << CHUNK_BITS)
 #define PRIORITIES (QK_PRIORITY_MAX + 1)
 
