@@ -179,6 +179,18 @@ static qk_status enqueue_in_engine(struct world *world, qk_enqueued *out, const 
     return rc;
 }
 
+/* A crash forgot the job and its id is used again: reports of its first life are nobody's. */
+static void forget_reports(struct world *world, qk_id id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < world->report_count; i++) {
+        if (!same_id(world->reports[i].outcome.lease.job, id)) {
+            world->reports[kept++] = world->reports[i];
+        }
+    }
+    world->report_count = kept;
+}
+
 static void note_enqueued(struct world *world, const struct batch *batch, const qk_enqueued *out,
                           const struct model_enqueued *wanted)
 {
@@ -199,6 +211,7 @@ static void note_enqueued(struct world *world, const struct batch *batch, const 
             batch->known[i]->named = batch->jobs[i].name != NULL;
             batch->known[i]->tagged = batch->jobs[i].tags != NULL;
             batch->known[i]->maybe_recovered = false;
+            forget_reports(world, out[i].id);
             batch->known[i]->born = qk__engine_batch(world->engine);
             batch->known[i]->exists = true;
             batch->known[i]->recovered = false;
