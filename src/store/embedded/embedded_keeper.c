@@ -23,6 +23,28 @@ bool checkpoint_is_due(const struct embedded *store)
            store->log_bytes >= LOG_BYTES;
 }
 
+/*
+ * Unless somebody reads now. Commits wait at the gate and calls outside for the few milliseconds it
+ * takes. `settling` keeps the database.
+ */
+static void shrink(struct embedded *store)
+{
+    pthread_mutex_lock(&store->gate);
+    pthread_mutex_lock(&store->lock);
+    bool alone = !store->reviving && !store->broken && store->borrowers == 0 &&
+                 qk__reader_idle(store->reader);
+    if (alone) {
+        store->reviving = true;
+        pthread_mutex_unlock(&store->lock);
+        qk__database_shrink(store->database, &store->config);
+        pthread_mutex_lock(&store->lock);
+        store->reviving = false;
+        wake_all(store);
+    }
+    pthread_mutex_unlock(&store->lock);
+    pthread_mutex_unlock(&store->gate);
+}
+
 /* Settles if that is due, and checkpoints. Releases `lock` meanwhile. */
 static void keep(struct embedded *store)
 {
@@ -43,7 +65,7 @@ static void keep(struct embedded *store)
         pthread_mutex_unlock(&store->lock);
         rc = journal->ops->checkpoint(journal, quiet, &err);
         if (rc == QK_OK && quiet) {
-            qk__database_shrink(store->database, &store->config);
+            shrink(store);
         }
         pthread_mutex_lock(&store->lock);
     }
