@@ -136,6 +136,10 @@ struct qk_store_ops {
 
     qk_status (*pause)(qk_store *store, const char *queue, bool paused, qk_error *err);
 
+    /* At most `limit` jobs of the queue are claimed at a time, by whomever; 0: no limit. Jobs claimed
+     * already go on. */
+    qk_status (*limit)(qk_store *store, const char *queue, uint32_t limit, qk_error *err);
+
     /* QK_ENOTFOUND. */
     qk_status (*get)(qk_store *store, qk_job **out, qk_id job, qk_error *err);
     qk_status (*list)(qk_store *store, qk_job_list **out, const qk_job_filter *filter,

@@ -276,6 +276,7 @@ static const struct qk_store_ops embedded_ops = {
     .retry = embedded_retry,
     .purge = embedded_purge,
     .pause = embedded_pause,
+    .limit = embedded_limit,
     .get = embedded_get,
     .list = embedded_list,
     .stats = embedded_stats,
