@@ -6,29 +6,12 @@
 #include "commands.h"
 
 const cli_command *const cli_commands[] = {
-    &cli_cmd_enqueue,
-    &cli_cmd_worker,
-    &cli_cmd_stats,
-    &cli_cmd_jobs_list,
-    &cli_cmd_jobs_show,
-    &cli_cmd_jobs_result,
-    &cli_cmd_jobs_logs,
-    &cli_cmd_jobs_wait,
-    &cli_cmd_jobs_retry,
-    &cli_cmd_jobs_cancel,
-    &cli_cmd_jobs_purge,
-    &cli_cmd_dead_list,
-    &cli_cmd_dead_retry,
-    &cli_cmd_dead_purge,
-    &cli_cmd_queues_list,
-    &cli_cmd_queues_pause,
-    &cli_cmd_queues_resume,
-    &cli_cmd_queues_set,
-    &cli_cmd_workers_list,
-    &cli_cmd_sql,
-    &cli_cmd_version,
-    &cli_cmd_help,
-    NULL,
+    &cli_cmd_enqueue,      &cli_cmd_worker,        &cli_cmd_stats,       &cli_cmd_jobs_list,
+    &cli_cmd_jobs_show,    &cli_cmd_jobs_why,      &cli_cmd_jobs_result, &cli_cmd_jobs_logs,
+    &cli_cmd_jobs_wait,    &cli_cmd_jobs_retry,    &cli_cmd_jobs_cancel, &cli_cmd_jobs_purge,
+    &cli_cmd_dead_list,    &cli_cmd_dead_retry,    &cli_cmd_dead_purge,  &cli_cmd_queues_list,
+    &cli_cmd_queues_pause, &cli_cmd_queues_resume, &cli_cmd_queues_set,  &cli_cmd_workers_list,
+    &cli_cmd_sql,          &cli_cmd_version,       &cli_cmd_help,        NULL,
 };
 
 const cli_option cli_global_options[] = {
