@@ -55,6 +55,7 @@ struct cli {
     const char *group; /* first word of a command of two, while the second is awaited */
     qk_duration owner_wait; /* how long cli_open waits for another owner; 0: the default */
     qk_queue *queue;
+    int exit_code; /* of a run without an error: that of a job; usually 0 */
     qk_error err;
 };
 

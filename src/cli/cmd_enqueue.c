@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "commands.h"
+#include "enqueue_wait.h"
 #include "job_args.h"
 #include "text.h"
 #include "values.h"
@@ -33,11 +34,14 @@ static void print_enqueued(cli *cli, const qk_enqueued *done)
 {
     char id[QK_ID_TEXT_SIZE];
     qk_id_format(id, done->id);
-    if (cli->json) {
+    if (cli->json && !cli_has(cli, "wait")) {
         printf("{\"id\":\"%s\",\"duplicate\":%s}\n", id, done->duplicate ? "true" : "false");
         return;
     }
-    puts(id);
+    if (!cli_has(cli, "wait"))
+        puts(id);
+    else if (!cli->json)
+        cli_note(cli, "waiting for job %s", id);
     if (done->duplicate)
         cli_note(cli, "the job was there already: nothing was enqueued");
     else if (cli_is_terminal() && !cli->quiet && !has_workers(cli))
@@ -56,6 +60,7 @@ static qk_status submit(cli *cli, job_args *args, const char *kind, const char *
     rc = qk_enqueue_batch(&done, cli->queue, &spec, 1, &cli->err);
     if (!rc) {
         print_enqueued(cli, &done);
+        rc = cli_has(cli, "wait") ? cli_enqueue_wait(cli, &done) : QK_OK;
     } else if (strncmp(cli->err.message, "job 0: ", 7) == 0) {
         memmove(cli->err.message, cli->err.message + 7, strlen(cli->err.message + 7) + 1);
     }
@@ -76,8 +81,8 @@ static qk_status check_form(cli *cli)
     static const char *const batch_only[] = { "again", "batch-key", NULL };
     static const char *const command_only[] = { "directory", "env", "slots", NULL };
     static const char *const kind_only[] = { "data", NULL };
-    static const char *const single_only[] = { "data", "unique", "needs", "name",
-                                               "id",   "env",    "slots", NULL };
+    static const char *const single_only[] = { "data", "unique", "needs", "name", "id",
+                                               "env",  "slots",  "wait",  NULL };
     bool batch = cli_has(cli, "batch");
     int forms = batch + cli->has_tail + (cli->word_count > 0);
     if (forms != 1 || (cli->has_tail && cli->tail_count == 0))
@@ -139,6 +144,7 @@ static const cli_option options[] = {
     { "env", 'e', "NAME=VALUE", "Environment variable of the command", true },
     { "slots", 0, "N", "Worker slots the command takes (default 1)", false },
     { "id", 0, "UUID", "Id of the job; the same id again enqueues nothing", false },
+    { "wait", 0, NULL, "Wait for its end, show its output, exit with its code", false },
     { "batch", 0, "FILE", "A job per line of JSON; - for standard input", false },
     { "batch-key", 0, "TEXT", "Tells this batch from others of the same content", false },
     { "again", 0, NULL, "Enqueue a batch that was enqueued before once more", false },
@@ -150,7 +156,9 @@ const cli_command cli_cmd_enqueue = {
     .synopsis = "KIND [-d JSON] | -- CMD ARG… | --batch FILE",
     .summary = "Enqueue a job, a command, or a file of jobs",
     .help =
-        "Prints the job's id. A command runs without a shell; use -- sh -c '…' for one.\n\n"
+        "Prints the job's id. A command runs without a shell; use -- sh -c '…' for one. With --wait\n"
+        "the job's output (the last 64 KiB) is printed instead once it has ended, the result of a\n"
+        "job that is no command; the exit code is the command's, 1 for a job that failed otherwise.\n\n"
         "A batch has one JSON object per line:\n"
         "  {\"kind\":\"resize\",\"payload\":{\"w\":80}}\n"
         "  {\"command\":[\"sh\",\"-c\",\"…\"],\"priority\":90,\"tags\":[\"a\"]}\n"
