@@ -31,6 +31,7 @@ typedef struct cli_command {
     const cli_option *options;
     int min_words, max_words; /* max_words -1: any number */
     bool takes_tail; /* words after "--" are kept apart */
+    bool hidden; /* for scripts: neither in the help nor in the manual */
     qk_status (*run)(cli *cli);
 } cli_command;
 

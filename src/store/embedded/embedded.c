@@ -277,6 +277,7 @@ static const struct qk_store_ops embedded_ops = {
     .purge = embedded_purge,
     .pause = embedded_pause,
     .limit = embedded_limit,
+    .backup = embedded_backup,
     .get = embedded_get,
     .list = embedded_list,
     .stats = embedded_stats,
