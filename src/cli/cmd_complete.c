@@ -13,7 +13,7 @@ typedef struct place {
     const cli_command *command;
     const char *group;
     const cli_option *pending; /* the option whose argument is being typed */
-    const char *prefix; /* "--queue=" where the shell sees one word; else "" */
+    char prefix[80]; /* "--queue=" where the shell sees one word; else "" */
     const char *current;
     size_t words; /* of the command, before this one */
     bool in_tail;
@@ -159,14 +159,12 @@ static void offer_commands(const place *place)
 static void complete(cli *cli, place *place)
 {
     const char *equals = strchr(place->current, '=');
-    char prefix[80];
     if (place->pending && strcmp(place->current, "=") == 0)
         place->current = "";
     if (!place->pending && !place->in_tail && strncmp(place->current, "--", 2) == 0 && equals) {
-        snprintf(prefix, sizeof(prefix), "%.*s", (int)(equals + 1 - place->current),
+        snprintf(place->prefix, sizeof(place->prefix), "%.*s", (int)(equals + 1 - place->current),
                  place->current);
         place->pending = find(place, place->current);
-        place->prefix = prefix;
         place->current = equals + 1;
         if (!place->pending)
             return;
@@ -188,7 +186,7 @@ static void complete(cli *cli, place *place)
 
 static qk_status run_complete(cli *cli)
 {
-    place place = { .prefix = "", .current = "" };
+    place place = { .current = "" };
     if (cli->tail_count)
         place.current = cli->tail[cli->tail_count - 1];
     walk(&place, cli);

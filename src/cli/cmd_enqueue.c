@@ -3,30 +3,20 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "alive.h"
 #include "batch.h"
 #include "commands.h"
 #include "enqueue_wait.h"
 #include "job_args.h"
 #include "text.h"
-#include "values.h"
 
-#define WORKER_SILENT_US 90000000 /* a worker that wrote nothing for so long is gone */
-
-/* True if a worker has given a sign of life lately. */
 static bool has_workers(cli *cli)
 {
-    qk_rows *rows = NULL;
-    qk_error ignored = QK_ERROR_INIT;
-    bool found = false;
-    if (qk_rows_open(&rows, cli->queue, "SELECT max(heartbeat_at) AS t FROM workers", qk_us(0),
-                     &ignored) == QK_OK &&
-        qk_rows_next(rows, &ignored) == QK_OK) {
-        qk_time seen = cli_time_read(qk_rows_text(rows, 0));
-        found = seen.us > (int64_t)time(NULL) * 1000000 - WORKER_SILENT_US;
-    }
-    qk_rows_close(rows);
+    cli_workers workers;
+    qk_error before = cli->err;
+    bool found = cli_workers_count(cli, &workers, NULL) == QK_OK && workers.alive > 0;
+    cli->err = before;
     return found;
 }
 

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "alive.h"
 #include "commands.h"
 #include "job_out.h"
 #include "sql_text.h"
 #include "values.h"
 
 #define PARENTS_SHOWN 5
-#define WORKER_SILENT_S 90 /* a worker that wrote nothing for so long is gone */
 
 /* Reasons as they are found: codes for programs, one text for people. */
 typedef struct why {
@@ -215,7 +215,7 @@ static qk_status count_ahead(why *why, int64_t *higher, int64_t *earlier)
     return rc ? rc : cli_sql_number(why->cli, earlier, before, why->job->queue, priority, why->id);
 }
 
-static qk_status explain_place(why *why, int64_t free_slots)
+static qk_status explain_place(why *why, const cli_workers *workers)
 {
     int64_t higher = 0;
     int64_t earlier = 0;
@@ -229,54 +229,34 @@ static qk_status explain_place(why *why, int64_t free_slots)
     if (earlier)
         fprintf(reason(why, "behind"), "%lld of the same priority %s before it", (long long)earlier,
                 earlier == 1 ? "was" : "were");
-    if (!higher && !earlier && free_slots > 0)
+    if (!higher && !earlier && workers->free_slots > 0)
         fprintf(
             reason(why, "no_worker"),
             "It is the next of its queue and a worker has a free slot: if it does not start, no "
             "worker there runs the kind \"%s\"",
             why->job->kind);
-    else if (!higher && !earlier && free_slots == 0)
+    else if (!higher && !earlier && workers->alive)
         fputs("It is the next of its queue and starts when a slot is free", reason(why, "slots"));
     return QK_OK;
 }
 
-/* Workers of the queue: how many slots they have free; -1: there is none. */
-static qk_status free_slots(why *why, int64_t *out)
-{
-    char since[32];
-    int64_t workers = 0;
-    static const char from[] =
-        " FROM workers WHERE list_contains(CAST(queues AS VARCHAR[]), %L) AND "
-        "epoch_us(heartbeat_at) > %L::BIGINT";
-    char sql[256];
-    snprintf(since, sizeof(since), "%lld",
-             (long long)now().us - WORKER_SILENT_S * INT64_C(1000000));
-    snprintf(sql, sizeof(sql), "SELECT count(*)%s", from);
-    qk_status rc = cli_sql_number(why->cli, &workers, sql, why->job->queue, since);
-    *out = -1;
-    if (rc || workers == 0)
-        return rc;
-    snprintf(sql, sizeof(sql), "SELECT sum(slots - running)%s", from);
-    return cli_sql_number(why->cli, out, sql, why->job->queue, since);
-}
-
 static qk_status explain_pending(why *why)
 {
-    int64_t slots = -1;
+    cli_workers workers = { 0, 0 };
     qk_status rc = explain_parents(why);
     bool ready = why->count == 0;
     if (!rc)
         rc = explain_queue(why);
     if (!rc)
-        rc = free_slots(why, &slots);
-    if (!rc && slots < 0)
+        rc = cli_workers_count(why->cli, &workers, why->job->queue);
+    if (!rc && !workers.alive)
         fprintf(reason(why, "no_worker"),
                 "No worker is there for its queue \"%s\"; start queuack worker -q %s",
                 why->job->queue, why->job->queue);
-    if (!rc && slots < 0 && strcmp(why->job->kind, "command") != 0)
+    if (!rc && !workers.alive && strcmp(why->job->kind, "command") != 0)
         fprintf(reason(why, "kind"), "It must be one that runs the kind \"%s\"", why->job->kind);
     if (!rc && ready)
-        rc = explain_place(why, slots);
+        rc = explain_place(why, &workers);
     return rc;
 }
 

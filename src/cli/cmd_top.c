@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "rows.h"
 #include "table.h"
 #include "text.h"
 #include "top.h"
@@ -30,50 +31,61 @@ static qk_status print_section(const top_section *section, qk_error *err)
     return cli_table_end(table, err);
 }
 
-static void print_section_json(const top_section *section)
+static void print_counts(const qk_stats *stats)
 {
-    for (size_t i = 0; i < section->count; i++) {
-        bool first = true;
-        fputs(i ? ",{" : "{", stdout);
-        for (size_t c = 0; c < section->column_count; c++) {
-            cli_json_key(stdout, &first, section->columns[c].head);
-            cli_json_text(stdout, section->rows[i].cell[c]);
-        }
-        putchar('}');
-    }
-}
-
-static void print_json(const top_data *data)
-{
-    static const char *const keys[TOP_PARTS] = { "queues", "workers", "running" };
     bool first = true;
-    bool first_count = true;
-    putchar('{');
-    cli_json_key(stdout, &first, "counts");
     putchar('{');
     for (size_t s = 0; s < QK_JOB_STATUS_COUNT; s++) {
-        cli_json_key(stdout, &first_count, qk_job_status_name((qk_job_status)s));
-        printf("%llu", (unsigned long long)data->counts[s]);
+        uint64_t count = 0;
+        for (size_t i = 0; i < stats->count; i++)
+            count += stats->queues[i].counts[s];
+        cli_json_key(stdout, &first, qk_job_status_name((qk_job_status)s));
+        printf("%llu", (unsigned long long)count);
     }
     putchar('}');
-    for (size_t i = 0; i < TOP_PARTS; i++) {
-        cli_json_key(stdout, &first, keys[i]);
-        putchar('[');
-        print_section_json(&data->section[i]);
-        putchar(']');
+}
+
+/* The columns of the views, as they are. */
+static qk_status print_json(cli *cli)
+{
+    static const struct {
+        const char *key, *sql;
+    } parts[] = {
+        { ",\"queues\":",
+          "SELECT name, paused, concurrency, waiting, claimed FROM queues ORDER BY name" },
+        { ",\"workers\":",
+          "SELECT id, host, pid, started_at, heartbeat_at, queues, slots, running FROM workers "
+          "ORDER BY started_at" },
+        { ",\"running\":",
+          "SELECT id, queue, kind, name, claimed_by, claimed_at, attempts, progress, "
+          "progress_message FROM jobs WHERE status = 'claimed' ORDER BY claimed_at" },
+    };
+    qk_stats *stats = NULL;
+    qk_status rc = cli_open(cli, false);
+    if (!rc)
+        rc = qk_stats_get(&stats, cli->queue, &cli->err);
+    if (rc)
+        return rc;
+    fputs("{\"counts\":", stdout);
+    print_counts(stats);
+    qk_stats_free(stats);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !rc; i++) {
+        fputs(parts[i].key, stdout);
+        rc = cli_print_rows(cli, NULL, parts[i].sql, qk_us(0));
     }
     puts("}");
+    return rc;
 }
 
 static qk_status print_once(cli *cli, top_data *data)
 {
     char totals[256];
+    if (cli->json)
+        return print_json(cli);
     qk_status rc = top_data_look(cli, data);
     if (!rc && data->busy)
         return QK_EBUSY; /* the message is there already */
-    if (!rc && cli->json) {
-        print_json(data);
-    } else if (!rc) {
+    if (!rc) {
         top_data_totals(data, totals, sizeof(totals));
         puts(totals);
         for (size_t i = 0; i < TOP_PARTS && !rc; i++) {

@@ -7,11 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "alive.h"
 #include "job_out.h"
 #include "sql_text.h"
 #include "values.h"
-
-#define SILENT_US 90000000
 
 static const top_column queue_columns[] = {
     { "queue", false, 0 }, { "waiting", true, 9 }, { "running", true, 9 }, { "done", true, 11 },
@@ -167,9 +166,10 @@ static char *plain_list(const char *json)
 static qk_status look_at_workers(cli *cli, top_data *data)
 {
     qk_rows *rows = NULL;
-    qk_status rc = cli_sql_open(cli, &rows,
-                                "SELECT id, queues, running, slots, heartbeat_at FROM workers "
-                                "ORDER BY started_at");
+    qk_status rc =
+        cli_sql_open(cli, &rows,
+                     "SELECT id, queues, running, slots, heartbeat_at, host, pid FROM workers "
+                     "ORDER BY started_at");
     while (!rc && (rc = qk_rows_next(rows, &cli->err)) == QK_OK) {
         const char *running = qk_rows_text(rows, 2);
         const char *slots = qk_rows_text(rows, 3);
@@ -183,7 +183,11 @@ static qk_status look_at_workers(cli *cli, top_data *data)
         row->cell[1] = plain_list(qk_rows_text(rows, 1));
         row->cell[2] = strdup(used);
         row->cell[3] = age(seen);
-        row->alert = now_us() - cli_time_read(seen).us > SILENT_US;
+        row->alert = !cli_worker_alive(qk_rows_text(rows, 5), qk_rows_text(rows, 6), seen);
+        if (row->alert) {
+            free(row->cell[3]);
+            row->cell[3] = strdup("gone");
+        }
     }
     qk_rows_close(rows);
     return rc == QK_EMPTY ? QK_OK : rc;

@@ -94,27 +94,29 @@ static void draw_row(const screen *screen, const top_section *section, const top
         attribute(screen, PAIR_ALERT, false);
 }
 
+/* In `lines` lines: a head, what fits of the rows, and a blank line where there is room for it. */
 static void draw_section(screen *screen, const top_section *section, int lines, size_t first)
 {
     int widths[TOP_COLUMNS_MAX];
     size_t columns = fit(section, COLS - 1, widths);
-    if (lines < 2 || screen->line + 1 >= LINES - 1)
+    size_t room = lines >= 4 ? (size_t)lines - 2 : (size_t)lines - 1;
+    size_t rows = section->count > first ? section->count - first : 0;
+    int end = screen->line + lines;
+    if (lines < 2)
         return;
     attribute(screen, PAIR_HEAD, true);
     draw_row(screen, section, NULL, widths, columns);
     attribute(screen, PAIR_HEAD, false);
     screen->line++;
-    for (size_t i = first; i < section->count && lines > 1; i++, lines--) {
-        if (lines == 2 && i + 1 < section->count) {
-            mvprintw(screen->line++, 0, "… %zu more", section->count - i);
-            break;
-        }
-        draw_row(screen, section, &section->rows[i], widths, columns);
-        screen->line++;
+    for (size_t i = 0; i < rows && i < room; i++, screen->line++) {
+        if (i + 1 == room && rows > room)
+            mvprintw(screen->line, 0, "… %zu more", rows - i);
+        else
+            draw_row(screen, section, &section->rows[first + i], widths, columns);
     }
     if (section->count == 0)
-        mvprintw(screen->line++, 0, "no %s", section->title);
-    screen->line++;
+        mvprintw(screen->line, 0, "no %s", section->title);
+    screen->line = end;
 }
 
 static void draw_head(screen *screen)
@@ -147,19 +149,34 @@ static void draw_head(screen *screen)
     screen->line++;
 }
 
+/* Lines for each part, its head and a blank one included: a third each at first, then what others
+ * leave over to those who want more, from the top down. */
+static void share_lines(const top_section *section, int room, int *lines)
+{
+    int left = room;
+    for (size_t i = 0; i < TOP_PARTS; i++) {
+        int wanted = (int)section[i].count + 2 > 3 ? (int)section[i].count + 2 : 3;
+        lines[i] = wanted < room / TOP_PARTS ? wanted : room / TOP_PARTS;
+        left -= lines[i];
+    }
+    for (size_t i = 0; i < TOP_PARTS; i++) {
+        int more = (int)section[i].count + 2 - lines[i];
+        more = more < 0 ? 0 : more > left ? left : more;
+        lines[i] += more;
+        left -= more;
+    }
+}
+
 static void draw(screen *screen)
 {
     const top_section *section = screen->data->section;
     erase();
     draw_head(screen);
     if (LINES >= 8 && COLS >= 30) {
-        int room = LINES - 1 - screen->line;
-        int third = room / 3;
-        int queues = (int)section[TOP_QUEUES].count + 1;
-        int workers = (int)section[TOP_WORKERS].count + 1;
-        draw_section(screen, &section[TOP_QUEUES], queues > third ? third : queues, 0);
-        draw_section(screen, &section[TOP_WORKERS], workers > third ? third : workers, 0);
-        draw_section(screen, &section[TOP_RUNNING], LINES - 1 - screen->line, screen->first);
+        int lines[TOP_PARTS];
+        share_lines(section, LINES - 1 - screen->line, lines);
+        for (size_t i = 0; i < TOP_PARTS; i++)
+            draw_section(screen, &section[i], lines[i], i == TOP_RUNNING ? screen->first : 0);
     }
     move(LINES - 1, 0);
     put_cell("q quits  space looks again  up/down scroll the jobs", COLS - 1, false);

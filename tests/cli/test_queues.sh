@@ -15,6 +15,7 @@ json "in the order of the contract" 'list(d["queues"]["mail"]) ==
  ["pending", "claimed", "done", "failed", "delayed", "skipped", "cancelled"]'
 run --json stats mail
 json "of one queue" 'list(d["queues"]) == ["mail"]'
+refuses "of one that is nearly there" 3 'did you mean "mail"' stats mial
 refuses "of one that is not there" 3 'no queue "nope"' stats nope
 run stats
 like "for people" "$out" "queue +pending +claimed"

@@ -3,6 +3,7 @@
 
 # waited ARG…: enqueue --wait in the background, a worker that drains, then its output and status.
 waited() {
+    : >"$DIR/err" # what the last one said is no sign of this one
     "$QUEUACK" enqueue --wait "$@" </dev/null >"$DIR/out" 2>"$DIR/err" &
     pid=$!
     children+=("$pid")

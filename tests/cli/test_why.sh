@@ -45,4 +45,22 @@ why "failed, and of what" '["failed"]' 'failed at .* after 1 of 1 attempts: .*7.
 q jobs cancel --quiet "$first" >/dev/null
 why "cancelled" '["cancelled"]' 'was cancelled at' "$first"
 refuses "of no job" 3 "no job" jobs why fedcba987654
+
+# A worker that was killed has left its row behind: it is not taken for one that is there.
+mkfifo started
+q enqueue --quiet -q killed -- sh -c 'echo $$ >>pids; echo started >started; read x' >/dev/null
+q enqueue --quiet -q killed -- true >/dev/null
+start worker -q killed -j 1
+is "a worker runs" "$(word_from started)" started
+stop_with KILL "$pid"
+why "of a killed worker" '["no_worker", "behind"]' 'No worker is there for its queue "killed"' @1
+run --json sql "SELECT count(*) AS n FROM workers WHERE list_contains(CAST(queues AS VARCHAR[]), 'killed')"
+json "although its row is there" 'd == [{"n": 1}]'
+
+# A row of a process that lives: this shell's.
+python3 "$HERE/duckdb_query.py" --write "$QUEUACK_DB" "INSERT INTO journal_a (batch, op, claimed_by, created_at, claimed_at, status, ext)
+ SELECT 1 + max(batch), 6, 'other', now()::TIMESTAMP, now()::TIMESTAMP, 0,
+ '{\"host\":\"$(hostname)\",\"pid\":$$,\"slots\":1,\"running\":0,\"queues\":[\"odd\"]}' FROM (FROM journal_a SELECT batch UNION ALL FROM journal_b SELECT batch)" >/dev/null
+q enqueue --quiet -q odd strange >/dev/null
+why "a worker with a free slot, and yet" '["no_worker"]' 'no worker there runs the kind "strange"' @1
 finish
