@@ -83,7 +83,7 @@ qk_status cli_check_selection(cli *cli)
     return QK_OK;
 }
 
-static qk_status select_jobs(cli *cli, id_list *list, qk_job_filter *filter)
+static qk_status select_jobs(cli *cli, id_list *list, const qk_job_filter *filter)
 {
     return cli->word_count ? id_list_words(cli, list) : id_list_gather(cli, list, filter);
 }

@@ -87,11 +87,10 @@ static qk_status leave_out_kept(cli *cli, id_list *list)
 }
 
 /* What a dry run shows, or a question asks about. */
-static qk_status preview(cli *cli, qk_job_filter filter)
+static qk_status preview(cli *cli, const qk_job_filter *filter)
 {
     id_list list = { NULL, 0, 0 };
-    qk_status rc =
-        cli->word_count ? id_list_words(cli, &list) : id_list_gather(cli, &list, &filter);
+    qk_status rc = cli->word_count ? id_list_words(cli, &list) : id_list_gather(cli, &list, filter);
     if (!rc)
         rc = leave_out_kept(cli, &list);
     if (!rc && cli_has(cli, "dry-run"))
@@ -139,7 +138,7 @@ qk_status cli_purge_jobs(cli *cli, uint32_t statuses)
     if (filter.statuses == 0)
         filter.statuses = statuses;
     if (dry || cli_would_ask(cli))
-        rc = preview(cli, filter);
+        rc = preview(cli, &filter);
     if (rc || dry)
         return rc;
     rc = purge(cli, &count, &filter, statuses);

@@ -4,10 +4,10 @@
 #include "id_list.h"
 
 #include <stdlib.h>
+#include <time.h>
 
+#include "sql_text.h"
 #include "text.h"
-
-#define PAGE 1000
 
 bool id_list_push(id_list *list, qk_id id)
 {
@@ -23,35 +23,64 @@ bool id_list_push(id_list *list, qk_id id)
     return true;
 }
 
-static void reverse(id_list *list)
+static void add_condition(FILE *sql, const char *before, const char *value, const char *after)
 {
-    for (size_t i = 0; i < list->count / 2; i++) {
-        qk_id id = list->ids[i];
-        list->ids[i] = list->ids[list->count - 1 - i];
-        list->ids[list->count - 1 - i] = id;
-    }
+    if (!value)
+        return;
+    fputs(before, sql);
+    cli_sql_literal(sql, value);
+    fputs(after, sql);
 }
 
-qk_status id_list_gather(cli *cli, id_list *out, qk_job_filter *filter)
+/* One query: pages of the list would each look at everything that is live again. */
+static char *compose(const qk_job_filter *filter)
 {
-    bool more = true;
-    filter->limit = PAGE;
-    while (more) {
-        qk_job_list *page = NULL;
-        qk_status rc = qk_job_list_get(&page, cli->queue, filter, &cli->err);
-        for (size_t i = 0; !rc && i < page->count; i++) {
-            if (!id_list_push(out, page->items[i].id))
-                rc = cli_error(&cli->err, QK_ENOMEM, "out of memory");
-        }
-        more = !rc && page->more && page->count > 0;
-        if (more)
-            filter->before = page->items[page->count - 1].id;
-        qk_job_list_free(page);
-        if (rc)
-            return rc;
+    char *text = NULL;
+    size_t size = 0;
+    char run[QK_ID_TEXT_SIZE];
+    struct timespec now;
+    FILE *sql = open_memstream(&text, &size);
+    if (!sql)
+        return NULL;
+    clock_gettime(CLOCK_REALTIME, &now);
+    fputs("SELECT id FROM jobs WHERE status IN (''", sql);
+    for (int i = 0; i < QK_JOB_STATUS_COUNT; i++) {
+        if (filter->statuses >> i & 1u)
+            fprintf(sql, ", '%s'", qk_job_status_name((qk_job_status)i));
     }
-    reverse(out);
-    return QK_OK;
+    fputs(")", sql);
+    add_condition(sql, " AND queue = ", filter->queue, "");
+    add_condition(sql, " AND kind = ", filter->kind, "");
+    add_condition(sql, " AND list_contains(CAST(tags AS VARCHAR[]), ", filter->tag, ")");
+    if (!qk_id_is_none(filter->run_id))
+        fprintf(sql, " AND dag_run_id = '%s'", qk_id_format(run, filter->run_id));
+    if (filter->older_than.us)
+        fprintf(sql, " AND epoch_us(completed_at) <= %lld",
+                (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000 -
+                    (long long)filter->older_than.us);
+    fputs(" ORDER BY id", sql);
+    bool failed = ferror(sql) != 0;
+    if (fclose(sql) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+qk_status id_list_gather(cli *cli, id_list *out, const qk_job_filter *filter)
+{
+    qk_rows *rows = NULL;
+    qk_id id;
+    char *sql = compose(filter);
+    qk_status rc = sql ? qk_rows_open(&rows, cli->queue, sql, qk_seconds(600), &cli->err)
+                       : cli_error(&cli->err, QK_ENOMEM, "out of memory");
+    free(sql);
+    while (!rc && (rc = qk_rows_next(rows, &cli->err)) == QK_OK) {
+        if (qk_id_parse(&id, qk_rows_text(rows, 0)) == QK_OK && !id_list_push(out, id))
+            rc = cli_error(&cli->err, QK_ENOMEM, "out of memory");
+    }
+    qk_rows_close(rows);
+    return rc == QK_EMPTY ? QK_OK : rc;
 }
 
 qk_status id_list_words(cli *cli, id_list *out)

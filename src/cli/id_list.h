@@ -13,8 +13,9 @@ typedef struct id_list {
 
 /* False: out of memory. */
 bool id_list_push(id_list *list, qk_id id);
-/* Every job that fits, oldest first. `filter`: its limit and `before` are used up. */
-qk_status id_list_gather(cli *cli, id_list *out, qk_job_filter *filter);
+/* Every job that fits, oldest first. The filter's limit and cursor do not apply; its statuses are
+ * set. */
+qk_status id_list_gather(cli *cli, id_list *out, const qk_job_filter *filter);
 /* The words of the command line, which name jobs. */
 qk_status id_list_words(cli *cli, id_list *out);
 /* What --dry-run says of them: "would be …", or with --json [{"id","status","dry_run":true}]. */

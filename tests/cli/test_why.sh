@@ -47,8 +47,8 @@ why "cancelled" '["cancelled"]' 'was cancelled at' "$first"
 refuses "of no job" 3 "no job" jobs why fedcba987654
 
 # A worker that was killed has left its row behind: it is not taken for one that is there.
-mkfifo started
-q enqueue --quiet -q killed -- sh -c 'echo $$ >>pids; echo started >started; read x' >/dev/null
+mkfifo started hold
+q enqueue --quiet -q killed -- sh -c 'echo $$ >>pids; echo started >started; read x <hold' >/dev/null
 q enqueue --quiet -q killed -- true >/dev/null
 start worker -q killed -j 1
 is "a worker runs" "$(word_from started)" started
@@ -62,5 +62,6 @@ python3 "$HERE/duckdb_query.py" --write "$QUEUACK_DB" "INSERT INTO journal_a (ba
  SELECT 1 + max(batch), 6, 'other', now()::TIMESTAMP, now()::TIMESTAMP, 0,
  '{\"host\":\"$(hostname)\",\"pid\":$$,\"slots\":1,\"running\":0,\"queues\":[\"odd\"]}' FROM (FROM journal_a SELECT batch UNION ALL FROM journal_b SELECT batch)" >/dev/null
 q enqueue --quiet -q odd strange >/dev/null
+run workers list
 why "a worker with a free slot, and yet" '["no_worker"]' 'no worker there runs the kind "strange"' @1
 finish
