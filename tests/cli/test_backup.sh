@@ -32,7 +32,7 @@ refuses "not a folder" 2 "is a folder" backup --force "$DIR"
 touch other.duckdb other.duckdb.wal
 refuses "not beside a log that is not its own" 4 "other.duckdb.wal" backup --force other.duckdb
 mkfifo started
-q --db copy.duckdb enqueue --quiet -- sh -c 'echo $$ >>pids; echo started >started; read x <started' >/dev/null
+q --db copy.duckdb enqueue --quiet -- sh -c 'echo $$ >>pids; echo started >started; read x' >/dev/null
 start --db copy.duckdb worker -q default -j 1
 is "a store in use" "$(word_from started)" started
 refuses "is not replaced" 5 "in use" backup --force copy.duckdb

@@ -27,7 +27,7 @@ unchanged "a sound store"
 is "no copy is left behind" "$(ls "$TMPDIR")" ""
 
 mkfifo started
-q enqueue --quiet -- sh -c 'echo $$ >>pids; echo started >started; read x <started' >/dev/null
+q enqueue --quiet -- sh -c 'echo $$ >>pids; echo started >started; read x' >/dev/null
 start worker -q default -j 1
 is "a worker has it" "$(word_from started)" started
 run doctor
