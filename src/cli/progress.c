@@ -17,7 +17,7 @@
 #define SHOW_AFTER_US 300000
 #define REDRAW_US 100000
 #define BAR_MAX 30
-#define LINE_MAX_WIDTH 200
+#define LINE_SIZE 512
 
 struct cli_progress {
     const char *verb;
@@ -61,12 +61,17 @@ static char *grouped(char out[32], uint64_t number)
     return out;
 }
 
-static void put_bar(char *out, size_t size, const cli_progress *progress, size_t width)
+/* "[###...] "; `out` has room for BAR_MAX and four more. */
+static void put_bar(char *out, const cli_progress *progress, size_t width)
 {
     size_t full = (size_t)((double)progress->done / (double)progress->total * (double)width);
-    full = full > width ? width : full;
-    snprintf(out, size, "[%.*s%.*s] ", (int)full, "##############################",
-             (int)(width - full), "..............................");
+    size_t used = 0;
+    out[used++] = '[';
+    for (size_t i = 0; i < width; i++)
+        out[used++] = i < full ? '#' : '.';
+    out[used++] = ']';
+    out[used++] = ' ';
+    out[used] = '\0';
 }
 
 static void compose(const cli_progress *progress, int64_t now, char *out, size_t size, size_t room)
@@ -82,7 +87,7 @@ static void compose(const cli_progress *progress, int64_t now, char *out, size_t
         double part = (double)progress->done / (double)progress->total;
         int64_t left = progress->done ? (int64_t)((double)spent / part) - spent : 0;
         if (room >= 60)
-            put_bar(bar, sizeof(bar), progress, room >= 80 ? BAR_MAX : 12);
+            put_bar(bar, progress, room >= 80 ? BAR_MAX : 12);
         snprintf(tail, sizeof(tail), "%3.0f %%  %s of %s", part * 100, done,
                  grouped(total, progress->total));
         if (left >= 1000000) {
@@ -101,7 +106,7 @@ static void compose(const cli_progress *progress, int64_t now, char *out, size_t
 /* With the lock held. */
 static void draw(cli_progress *progress)
 {
-    char line[LINE_MAX_WIDTH];
+    char line[LINE_SIZE];
     int64_t now = now_us();
     size_t room = window_width() - 1;
     if (now - progress->started_us < SHOW_AFTER_US || now - progress->drawn_us < REDRAW_US)
