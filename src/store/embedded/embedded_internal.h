@@ -168,6 +168,9 @@ qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err);
 qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err);
 qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err);
 qk_status embedded_pause(qk_store *base, const char *queue, bool paused, qk_error *err);
+qk_status embedded_limit(qk_store *base, const char *queue, uint32_t limit, qk_error *err);
+qk_status embedded_backup(qk_store *base, const char *path, const qk_backup_options *options,
+                          qk_error *err);
 qk_status embedded_get(qk_store *base, qk_job **out, qk_id job, qk_error *err);
 qk_status embedded_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,
                         qk_error *err);
