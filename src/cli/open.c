@@ -26,16 +26,17 @@ static bool told_anyway(const cli *cli, qk_log_level level)
 }
 
 /* Called from any thread of the library. */
-static void on_log(void *user, qk_log_level level, const char *message)
+static void on_log(void *user, const qk_log_record *record)
 {
     const cli *cli = user;
+    qk_log_level level = record->level;
     if (told_anyway(cli, level))
         return;
     bool wanted = level >= QK_LOG_WARN   ? !cli->quiet && (!cli->json || cli->verbose)
                   : level == QK_LOG_INFO ? cli->verbose >= 1
                                          : cli->verbose >= 2;
     if (wanted)
-        cli_note(cli, "%s", message);
+        cli_note(cli, "%s", record->message);
 }
 
 static qk_status check_url(cli *cli, const char *url)
