@@ -1,7 +1,7 @@
 /*
  * What the library has to say about itself: records with a level, a message and named fields.
  *
- * It says nothing unless qk_queue_options.log is set: to qk_log_to_stream, which writes a line per
+ * It says nothing unless qk_queue_options.log is set: to qk_log_to_sink, which writes a line per
  * record to a descriptor, or to a function of your own. No call here allocates or locks, and all
  * may be made from any thread.
  */
@@ -65,16 +65,16 @@ typedef enum qk_log_format {
 QK_API size_t qk_log_render(char *out, size_t size, const qk_log_record *record,
                             qk_log_format format);
 
-/* Where qk_log_to_stream writes: give its address as qk_queue_options.log_user. It must outlive the
+/* Where qk_log_to_sink writes: give its address as qk_queue_options.log_user. It must outlive the
  * handle, which does not close the descriptor. */
-typedef struct qk_log_stream {
+typedef struct qk_log_sink {
     int fd; /* 2: standard error */
     qk_log_format format;
-} qk_log_stream;
+} qk_log_sink;
 
 /* A qk_log_fn: one write per line, so that lines of several threads and processes do not mix. What
  * cannot be written is dropped. A closed pipe raises SIGPIPE unless the program ignores it. */
-QK_API void qk_log_to_stream(void *stream, const qk_log_record *record);
+QK_API void qk_log_to_sink(void *sink, const qk_log_record *record);
 
 #ifdef __cplusplus
 }

@@ -53,7 +53,7 @@ struct cli {
     int verbose;
     bool log_records, log_off; /* log.c: records in place of remarks; nothing at all */
     qk_log_level log_level;
-    qk_log_stream log_stream;
+    qk_log_sink log_sink;
     bool want_help, want_version;
     const char *group; /* first word of a command of two, while the second is awaited */
     qk_duration owner_wait; /* how long cli_open waits for another owner; 0: the default */

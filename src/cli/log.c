@@ -31,7 +31,7 @@ static qk_status read_format(cli *cli, const char *what, const char *text)
     if (!json && strcmp(text, "text") != 0)
         return cli_error(&cli->err, QK_EINVAL, "%s: \"%.40s\" is no format: use text or json", what,
                          text);
-    cli->log_stream.format = json ? QK_LOG_JSON : QK_LOG_TEXT;
+    cli->log_sink.format = json ? QK_LOG_JSON : QK_LOG_TEXT;
     return QK_OK;
 }
 
@@ -57,7 +57,7 @@ qk_status cli_log_init(cli *cli)
     /* A word on the command line is nearer than one in the environment. */
     if (level && what[0] != '-' && (cli->verbose || cli->quiet))
         level = NULL;
-    cli->log_stream.fd = STDERR_FILENO;
+    cli->log_sink.fd = STDERR_FILENO;
     cli->log_records = format || level;
     if (cli->verbose)
         cli->log_level = cli->verbose > 1 ? QK_LOG_DEBUG : QK_LOG_INFO;
@@ -79,8 +79,8 @@ void cli_log_record(const cli *cli, qk_log_level level, const char *event,
         .level = level, .event = event, .message = message, .fields = fields, .field_count = count
     };
     record.time.us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-    qk_log_stream stream = cli->log_stream;
-    qk_log_to_stream(&stream, &record);
+    qk_log_sink stream = cli->log_sink;
+    qk_log_to_sink(&stream, &record);
 }
 
 /* What a command would repeat as its own error; a worker goes on, and must say it now. */
@@ -93,9 +93,9 @@ static bool told_anyway(const cli *cli, qk_log_level level)
 static void on_log(void *user, const qk_log_record *record)
 {
     const cli *cli = user;
-    qk_log_stream stream = cli->log_stream;
+    qk_log_sink stream = cli->log_sink;
     if (cli->log_records)
-        qk_log_to_stream(&stream, record);
+        qk_log_to_sink(&stream, record);
     else if (!told_anyway(cli, record->level))
         cli_note(cli, "%s", record->message);
 }

@@ -211,9 +211,9 @@ size_t qk_log_render(char *out, size_t size, const qk_log_record *record, qk_log
     return line.length + (size_t)tail;
 }
 
-void qk_log_to_stream(void *stream, const qk_log_record *record)
+void qk_log_to_sink(void *sink, const qk_log_record *record)
 {
-    const qk_log_stream *to = stream;
+    const qk_log_sink *to = sink;
     char text[QK_LOG_LINE_MAX];
     if (!to)
         return;

@@ -177,14 +177,14 @@ static void test_render__cuts_what_does_not_fit(void **state)
 #define LINES 500
 
 typedef struct writer {
-    qk_log_stream stream;
+    qk_log_sink stream;
     int number;
 } writer;
 
 static void *write_lines(void *user)
 {
     writer *w = user;
-    qk__log log = { qk_log_to_stream, &w->stream, QK_LOG_DEBUG, { 0 } };
+    qk__log log = { qk_log_to_sink, &w->stream, QK_LOG_DEBUG, { 0 } };
     for (int i = 0; i < LINES; i++) {
         qk__log_event(&log, QK_LOG_INFO, "test", QK__FIELDS(qk__log_number("writer", w->number)),
                       "%0900d", i);
