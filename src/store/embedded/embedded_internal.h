@@ -135,9 +135,10 @@ bool checkpoint_is_due(const struct embedded *store);
 /* Turns the journal and waits until every ended job is in the history. Without `lock`. */
 qk_status settle_all(struct embedded *store, qk_error *err);
 
-/* embedded_meter.c; by the writer only */
+/* embedded_meter.c; the first two by the writer only */
 qk_status commit_timed(struct embedded *store, const qk__cut *cut, qk_error *err); /* no `lock` */
 void commit_counted(struct embedded *store, const qk__cut *cut); /* it is durable; with `lock` */
+void log_backpressure(const struct embedded *store, const char *queue, uint64_t waiting);
 
 /* embedded_recover.c; all with `lock` held, probe_disk releases it meanwhile */
 qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err);

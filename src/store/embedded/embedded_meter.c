@@ -32,6 +32,14 @@ void commit_counted(struct embedded *store, const qk__cut *cut)
         (long long)took);
 }
 
+void log_backpressure(const struct embedded *store, const char *queue, uint64_t waiting)
+{
+    qk__log_event(
+        &store->config.log, QK_LOG_WARN, "queue.backpressure",
+        QK__FIELDS(qk__log_text("queue", queue), qk__log_number("waiting", (int64_t)waiting)),
+        "backpressure: queue %s has %llu jobs waiting", queue, (unsigned long long)waiting);
+}
+
 /* The store's own part. With `lock` held. */
 static void add_own(const struct embedded *store, qk_counters *out)
 {

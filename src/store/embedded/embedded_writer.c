@@ -48,10 +48,7 @@ void announce(struct embedded *store)
     const char *queue;
     uint64_t waiting;
     if (qk__engine_take_warning(store->engine, &queue, &waiting)) {
-        qk__log_event(
-            &store->config.log, QK_LOG_WARN, "queue.backpressure",
-            QK__FIELDS(qk__log_text("queue", queue), qk__log_number("waiting", (int64_t)waiting)),
-            "backpressure: queue %s has %llu jobs waiting", queue, (unsigned long long)waiting);
+        log_backpressure(store, queue, waiting);
     }
 }
 
