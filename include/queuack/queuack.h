@@ -8,6 +8,8 @@
 
 #include <queuack/error.h>
 #include <queuack/job.h>
+#include <queuack/log.h>
+#include <queuack/metrics.h>
 #include <queuack/queue.h>
 #include <queuack/task.h>
 #include <queuack/types.h>

@@ -52,6 +52,9 @@ struct cli {
     bool has_tail;
     bool json, quiet;
     int verbose;
+    bool log_records, log_off; /* log.c: records in place of remarks; nothing at all */
+    qk_log_level log_level;
+    qk_log_sink log_sink;
     bool want_help, want_version;
     const char *group; /* first word of a command of two, while the second is awaited */
     qk_duration owner_wait; /* how long cli_open waits for another owner; 0: the default */
@@ -98,6 +101,13 @@ void cli_error_print(const cli *cli);
 void cli_note(const cli *cli, const char *format, ...) QK_PRINTF(2, 3);
 /* Flushes stdout. A closed pipe is not an error, a full disk is. */
 qk_status cli_flush(qk_error *err);
+
+/* log.c: what the library says, and how: --log-level, --log-format, -v, --quiet. */
+qk_status cli_log_init(cli *cli); /* QK_EINVAL; opens nothing */
+void cli_log_options(cli *cli, qk_queue_options *options);
+/* A record of our own, if log_records. Any thread. */
+void cli_log_record(const cli *cli, qk_log_level level, const char *event,
+                    const qk_log_field *fields, size_t count, const char *message);
 
 /* open.c */
 const char *cli_store_url(const cli *cli);

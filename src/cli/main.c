@@ -38,6 +38,9 @@ static qk_status run(cli *cli, int argc, char **argv)
     }
     if (cli->want_version)
         return cli_cmd_version.run(cli);
+    rc = cli_log_init(cli);
+    if (rc)
+        return rc;
     return cli->command->run(cli);
 }
 

@@ -42,6 +42,8 @@ const cli_option cli_global_options[] = {
     { "json", 0, NULL, "Print one JSON document", false },
     { "quiet", 0, NULL, "Print no remarks", false },
     { "verbose", 'v', NULL, "Say what the library is doing; -vv more", false },
+    { "log-level", 0, "LEVEL", "Log debug, info, warn, error or off, as records on stderr", false },
+    { "log-format", 0, "FORMAT", "Records as text (logfmt) or json", false },
     { "help", 'h', NULL, "Print help and end", false },
     { "version", 0, NULL, "Print the version and end", false },
     { 0 },

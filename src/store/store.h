@@ -16,6 +16,7 @@
 #define QK_STORE_STORE_H
 
 #include <queuack/job.h>
+#include <queuack/metrics.h>
 #include <queuack/queue.h>
 #include <queuack/upkeep.h>
 
@@ -153,6 +154,8 @@ struct qk_store_ops {
                       qk_error *err);
     qk_status (*stats)(qk_store *store, qk_stats **out, qk_error *err);
     void (*counters)(qk_store *store, qk_counters *out);
+    /* Everything but auto_migrations, as of one moment. Does not touch the disk. */
+    void (*metrics)(qk_store *store, qk_metrics *out);
 
     /* QK_OK once the job is terminal and that is durable, QK_ETIMEDOUT, QK_ENOTFOUND. */
     qk_status (*wait)(qk_store *store, qk_id job, int64_t timeout_us, qk_error *err);

@@ -282,6 +282,7 @@ static const struct qk_store_ops embedded_ops = {
     .list = embedded_list,
     .stats = embedded_stats,
     .counters = embedded_counters,
+    .metrics = embedded_metrics,
     .wait = embedded_wait,
     .backlog = embedded_backlog,
     .worker_beat = embedded_worker_beat,

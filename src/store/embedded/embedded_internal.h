@@ -90,6 +90,8 @@ struct embedded {
     char **interrupted; /* worker ids whose claims return at once */
     size_t interrupted_count;
     qk_counters counters; /* commits and the like; the engine has the rest */
+    qk_histogram commit_us, commit_rows;
+    int64_t commit_took_us; /* of the last one; the writer's own */
     struct base_count *bases; /* ended jobs per queue that the engine did not see end */
     size_t base_count;
     bool bases_known;
@@ -132,6 +134,11 @@ void *keeper_main(void *store);
 bool checkpoint_is_due(const struct embedded *store);
 /* Turns the journal and waits until every ended job is in the history. Without `lock`. */
 qk_status settle_all(struct embedded *store, qk_error *err);
+
+/* embedded_meter.c; the first two by the writer only */
+qk_status commit_timed(struct embedded *store, const qk__cut *cut, qk_error *err); /* no `lock` */
+void commit_counted(struct embedded *store, const qk__cut *cut); /* it is durable; with `lock` */
+void log_backpressure(const struct embedded *store, const char *queue, uint64_t waiting);
 
 /* embedded_recover.c; all with `lock` held, probe_disk releases it meanwhile */
 qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err);
@@ -176,6 +183,7 @@ qk_status embedded_list(qk_store *base, qk_job_list **out, const qk_job_filter *
                         qk_error *err);
 qk_status embedded_stats(qk_store *base, qk_stats **out, qk_error *err);
 void embedded_counters(qk_store *base, qk_counters *out);
+void embedded_metrics(qk_store *base, qk_metrics *out);
 qk_status embedded_wait(qk_store *base, qk_id job, int64_t timeout_us, qk_error *err);
 qk_status embedded_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,
                            qk_error *err);

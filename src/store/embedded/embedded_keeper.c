@@ -80,7 +80,8 @@ static void keep(struct embedded *store)
         store->settle_failures += !settled;
         store->settle_trouble = err;
         pthread_cond_broadcast(&store->upkeep);
-        qk__log_write(&store->config.log, QK_LOG_WARN, "upkeep of the journal: %s", err.message);
+        qk__log_event(&store->config.log, QK_LOG_WARN, "store.upkeep_failed", QK__NO_FIELDS,
+                      "upkeep of the journal: %s", err.message);
         if (!store->stop) {
             wait_some(store, &store->upkeep, RETRY_US);
         }

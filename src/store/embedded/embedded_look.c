@@ -372,19 +372,6 @@ qk_status embedded_stats(qk_store *base, qk_stats **out, qk_error *err)
     return rc;
 }
 
-void embedded_counters(qk_store *base, qk_counters *out)
-{
-    struct embedded *store = embedded_of(base);
-    pthread_mutex_lock(&store->lock);
-    *out = *qk__engine_counters(store->engine);
-    out->commits = store->counters.commits;
-    out->commit_rows = store->counters.commit_rows;
-    out->commit_failures = store->counters.commit_failures;
-    out->checkpoints = store->counters.checkpoints;
-    out->sql_refused = store->counters.sql_refused;
-    pthread_mutex_unlock(&store->lock);
-}
-
 qk_status embedded_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,
                            qk_error *err)
 {

@@ -187,7 +187,8 @@ static qk_status reload(struct embedded *store, qk__engine **out)
         if (rc == QK_OK) {
             return rc;
         }
-        qk__log_write(&store->config.log, QK_LOG_ERROR, "reopening the store: %s", err.message);
+        qk__log_event(&store->config.log, QK_LOG_ERROR, "store.reopening", QK__NO_FIELDS,
+                      "reopening the store: %s", err.message);
     }
     rc = reopen(store);
     err = store->trouble;
@@ -210,6 +211,7 @@ static void replace_engine(struct embedded *store)
     }
     qk__row marker = { .op = QK__OP_CLOSE };
     (void)qk__engine_load(engine, &marker, upto);
+    qk__engine_inherit(engine, store->engine);
     qk__engine_free(store->engine);
     store->engine = engine;
     store->suspended = true;
@@ -232,7 +234,9 @@ static void keep_claims(struct embedded *store)
 void commit_failed(struct embedded *store, qk__cut *cut, const qk_error *why)
 {
     uint64_t upto = qk__engine_batch(store->engine);
-    qk__log_write(&store->config.log, QK_LOG_ERROR, "a commit failed: %s", why->message);
+    qk__log_event(&store->config.log, QK_LOG_ERROR, "commit.failed",
+                  QK__FIELDS(qk__log_text("code", qk_status_json_code(why->code))),
+                  "a commit failed: %s", why->message);
     begin_reviving(store);
     keep_claims(store);
     remember_failure(store, upto, why);

@@ -48,9 +48,7 @@ void announce(struct embedded *store)
     const char *queue;
     uint64_t waiting;
     if (qk__engine_take_warning(store->engine, &queue, &waiting)) {
-        qk__log_write(&store->config.log, QK_LOG_WARN,
-                      "backpressure: queue %s has %llu jobs waiting", queue,
-                      (unsigned long long)waiting);
+        log_backpressure(store, queue, waiting);
     }
 }
 
@@ -126,11 +124,10 @@ static uint64_t cut_bytes(const qk__cut *cut)
 
 static void committed(struct embedded *store, qk__cut *cut)
 {
-    store->counters.commits++;
+    commit_counted(store, cut);
     store->log_commits++;
     store->log_rows += cut->count;
     store->log_bytes += cut_bytes(cut);
-    store->counters.commit_rows += cut->count;
     store->durable_batch = cut->batch;
     store->last_commit_us = embedded_now(store).mono_us;
     store->settle_due |= cut->carry_complete;
@@ -161,7 +158,7 @@ static qk_status commit_with_memory(struct embedded *store, const qk__cut *cut, 
                 return QK_OK;
             }
         }
-        rc = store->journal->ops->commit(store->journal, cut, err);
+        rc = commit_timed(store, cut, err);
     }
     return rc;
 }

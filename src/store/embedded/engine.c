@@ -238,11 +238,6 @@ bool qk__engine_take_warning(qk__engine *engine, const char **queue, uint64_t *w
     return true;
 }
 
-const qk_counters *qk__engine_counters(const qk__engine *engine)
-{
-    return &engine->counters;
-}
-
 uint64_t qk__engine_changes(const qk__engine *engine)
 {
     return engine->changes;

@@ -188,6 +188,10 @@ size_t qk__engine_live(const qk__engine *engine);
 /* True once after a queue passed the warning mark. */
 bool qk__engine_take_warning(qk__engine *engine, const char **queue, uint64_t *waiting);
 const qk_counters *qk__engine_counters(const qk__engine *engine);
+/* Adds the engine's counters and histograms to *out. */
+void qk__engine_metrics(const qk__engine *engine, qk_metrics *out);
+/* Before `engine` takes the place of `before`, whose counts go on in it. */
+void qk__engine_inherit(qk__engine *engine, const qk__engine *before);
 /* A change callers may wait for: rises when a job becomes ready or ends. */
 uint64_t qk__engine_changes(const qk__engine *engine);
 

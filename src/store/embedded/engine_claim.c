@@ -3,6 +3,8 @@
  */
 #include "store/embedded/engine_internal.h"
 
+#include "util/histogram.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +67,11 @@ static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t 
     set_status(engine, index, QK_JOB_CLAIMED);
     lease_push(engine, index);
     engine->counters.claimed++;
+    if (job->attempt == 1) {
+        int64_t since =
+            extra->execute_after_us > job->created_us ? extra->execute_after_us : job->created_us;
+        qk__histogram_add(&engine->waiting_us, now.wall_us - since);
+    }
     return true;
 }
 
@@ -240,6 +247,7 @@ static qk_status report(qk__engine *engine, uint32_t index, qk__now now, const q
 {
     struct extra *extra = job_at(engine, index)->extra;
     uint32_t worker = extra->worker;
+    int64_t claimed_us = extra->claimed_us;
     qk_status rc = QK_OK;
     if (outcome->verdict == QK_VERDICT_FAIL) {
         rc = report_failure(engine, index, now, outcome);
@@ -252,6 +260,9 @@ static qk_status report(qk__engine *engine, uint32_t index, qk__now now, const q
         rc = QK_ENOMEM;
     }
     if (rc == QK_OK) {
+        if (outcome->verdict != QK_VERDICT_NACK) {
+            qk__histogram_add(&engine->run_us, now.wall_us - claimed_us);
+        }
         extra->closed_attempt = outcome->lease.attempt;
         extra->closed_verdict = (uint8_t)outcome->verdict;
         extra->closed_worker = worker;

@@ -178,6 +178,7 @@ struct qk__engine {
     bool carrying, close_due;
     uint32_t carry_cursor, warned_queue;
     qk_counters counters;
+    qk_histogram waiting_us, run_us; /* see qk_metrics */
 };
 
 /* engine_slab.c */
