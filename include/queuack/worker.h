@@ -2,7 +2,8 @@
  * Worker pools: slots that claim jobs and run their handlers.
  *
  * C handlers run on the slots' threads. The kind "command" is built in: it runs a program without
- * a shell, captures its output and records its exit code. Register handlers before the pool starts.
+ * a shell, captures its output and records its exit code. A program can be the handler of another
+ * kind too, and a plugin can bring handlers in C. Register handlers before the pool starts.
  */
 #ifndef QUEUACK_WORKER_H
 #define QUEUACK_WORKER_H
@@ -21,6 +22,21 @@ typedef struct qk_worker qk_worker;
  * return soon, and not call the worker. Everything is borrowed for the call. */
 typedef void (*qk_finished_fn)(void *user, const qk_outcome *outcome, bool final, qk_status status);
 
+/* What a pool is about to do, for those who want a say in it. */
+typedef struct qk_worker_load {
+    size_t wanted; /* how many jobs it would claim now */
+    uint64_t waiting; /* pending in its queues; may be a tenth of a second old */
+    uint64_t claimed; /* claimed in its queues, by anybody; likewise */
+    qk_duration run_time; /* of a job, moving average; 0: not known yet */
+    qk_duration claim_time; /* how long the last claim took that found something at once */
+    int slots, running;
+} qk_worker_load;
+
+/* Adaptive backpressure: asked before each claim, on a slot's thread. Returns how many jobs to take,
+ * at most; 0: none now, and it is asked again a tenth of a second later. Must return soon, and not
+ * call the worker. */
+typedef size_t (*qk_admit_fn)(void *user, const qk_worker_load *load);
+
 typedef struct qk_worker_options {
     uint32_t version;
     int concurrency; /* slots; 0: number of cores */
@@ -30,14 +46,26 @@ typedef struct qk_worker_options {
     qk_duration lease; /* 0: 30 s; renewed every third of it */
     bool no_commands; /* do not run the kind "command" */
     bool handle_signals; /* qk_worker_run: the first SIGINT or SIGTERM stops gracefully, the second
-                            cancels the running jobs. Restored afterwards */
+                            cancels the running jobs, the third kills their processes and exits with
+                            130. Restored afterwards */
     qk_finished_fn on_finished; /* NULL: nobody is told */
     void *on_finished_user;
+    const int *weights; /* one per queue, from 1: shares instead of strict order; NULL: order */
+    int min_concurrency; /* by load: not fewer slots than this; 0: `concurrency` */
+    int max_concurrency; /* by load: not more; 0: `concurrency` */
+    qk_duration idle; /* by load: a slot this long without work goes; 0: 5 s */
+    int prefetch; /* jobs claimed beyond the free slots: 0: what 50 ms of work amount to;
+                     negative: none */
+    qk_admit_fn admit; /* NULL: nobody is asked */
+    void *admit_user;
+    bool adopt_orphans; /* this process becomes the parent of what commands leave behind, and reaps
+                           it. For programs whose only children are the library's */
 } qk_worker_options;
 
 #define QK_WORKER_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        1, 0, false, NULL, 0, { 0 }, false, false, NULL, NULL                                      \
+        1, 0, false, NULL, 0, { 0 }, false, false, NULL, NULL, NULL, 0, 0, { 0 }, 0, NULL, NULL,   \
+            false                                                                                  \
     }
 
 /* The queue must outlive the worker. */
@@ -48,6 +76,31 @@ QK_API qk_status qk_worker_open(qk_worker **out, qk_queue *queue, const qk_worke
 QK_API qk_status qk_worker_handle(qk_worker *worker, const char *kind, qk_handler_fn handler,
                                   void *user, qk_error *err);
 
+/* Limits of a process; 0: as the worker's own. */
+typedef struct qk_limits {
+    uint64_t memory; /* bytes of address space */
+    uint64_t cpu_seconds;
+    uint64_t open_files;
+    uint64_t file_size; /* bytes */
+} qk_limits;
+
+/*
+ * Jobs of the kind run this program: the payload on its standard input, everything else as for
+ * commands. `argv` is NULL-terminated, copied, and no shell sees it. `cwd` and `limits` may be NULL.
+ * As qk_worker_handle; also QK_EINVAL for an empty argv.
+ */
+QK_API qk_status qk_worker_handle_command(qk_worker *worker, const char *kind,
+                                          const char *const *argv, const char *cwd,
+                                          const qk_limits *limits, qk_error *err);
+
+/*
+ * Loads a plugin (queuack/plugin.h), which registers its handlers; it stays until qk_worker_close.
+ * It runs inside this process with all its rights. `path`: as for dlopen, but a name without a
+ * slash is a file in the present folder. QK_ENOTFOUND, QK_EINVAL (it is no plugin), QK_EVERSION
+ * (it was made for another version), QK_ESTATE once started; or what the plugin itself said.
+ */
+QK_API qk_status qk_worker_plugin(qk_worker *worker, const char *path, qk_error *err);
+
 /* Starts the slots and returns. The pool's threads block signals, and children that handlers make
  * inherit that. QK_EINVAL: there is nothing it could run. QK_ESTATE: it was started before. */
 QK_API qk_status qk_worker_start(qk_worker *worker, qk_error *err);
@@ -56,6 +109,11 @@ QK_API qk_status qk_worker_start(qk_worker *worker, qk_error *err);
  * finished is then durable. Once per worker. QK_EINTERRUPTED: a second signal cancelled what ran.
  * QK_EFULL, QK_EIO: some outcomes could not be stored for half a minute; their jobs run again. */
 QK_API qk_status qk_worker_run(qk_worker *worker, qk_error *err);
+
+/* Makes it have so many slots, from 1 to 4096. More start at once; fewer: slots end as they come to
+ * have nothing to do, running jobs are left alone. A pool that adapts to its load goes on from there.
+ * Any thread. QK_ESTATE: it is stopping or has ended. QK_ENOMEM: fewer than asked for could start. */
+QK_API qk_status qk_worker_resize(qk_worker *worker, int slots, qk_error *err);
 
 /* Asks it to stop: no new jobs; running ones finish (hard: are cancelled, and those that then fail
  * are handed back without costing an attempt). Any thread, but no signal handler; returns at once. */
@@ -73,12 +131,71 @@ typedef struct qk_worker_stats {
 
 QK_API void qk_worker_stats_get(qk_worker_stats *out, const qk_worker *worker);
 
+/* Is the pool alive? Ages are on the machine's clock and negative when it never happened. */
+typedef struct qk_worker_health {
+    bool started, stopping;
+    bool healthy; /* started, and its keeper looked within the last lease's third */
+    qk_duration since_look; /* the keeper last looked after leases and timeouts */
+    qk_duration since_claim; /* a claim last came back with jobs */
+    qk_duration since_finish; /* a job last ended in a slot */
+    uint32_t slots, running, waiting; /* waiting: slots with nothing to do */
+    uint32_t overdue; /* running although cancelled or timed out */
+} qk_worker_health;
+
+QK_API void qk_worker_health_get(qk_worker_health *out, const qk_worker *worker);
+
+/* What a slot is at. */
+typedef struct qk_slot_state {
+    int slot;
+    bool live; /* has a thread; the others were ended by shrinking */
+    bool running;
+    bool overdue; /* its job was cancelled or timed out, and it goes on */
+    qk_id job; /* while running */
+    int32_t attempt;
+    int pid; /* of a command that runs; otherwise 0 */
+    qk_duration running_for; /* on the queue's clock */
+} qk_slot_state;
+
+/* Fills at most `max` entries and returns how many slots there are. */
+QK_API size_t qk_worker_slots_get(qk_slot_state *out, size_t max, const qk_worker *worker);
+
 /* hostname-pid-xxxxxxxx; borrowed. */
 QK_API const char *qk_worker_id(const qk_worker *worker);
 
 /* The handle's own pool, made by qk_queue_options.workers_num; NULL if there is none. Register
  * handlers on it, then qk_worker_start; qk_queue_close closes it. */
 QK_API qk_worker *qk_queue_worker(qk_queue *queue);
+
+/*
+ * Output of a command while it runs, and afterwards as long as it is kept beside the store (in
+ * <store>.logs, at most a week and 256 MiB in all) because it is longer than the 64 KiB that stay
+ * with the attempt. Of each stream the first and the last 512 KiB are there. Reading needs no handle
+ * and works from any process of the same user. A :memory: store keeps no such files.
+ */
+typedef struct qk_job_log qk_job_log;
+
+typedef enum qk_log_stream {
+    QK_STREAM_OUT = 0,
+    QK_STREAM_ERR = 1,
+} qk_log_stream;
+
+/* `store`: the path of the store. `attempt` 0: the latest there is. QK_ENOTFOUND: there is none (yet,
+ * or any more). */
+QK_API qk_status qk_job_log_open(qk_job_log **out, const char *store, qk_id job, int32_t attempt,
+                                 qk_error *err);
+/* The job whose output changed last among those whose id ends in these hex digits (NULL: all). */
+QK_API qk_status qk_job_log_find(qk_id *out, const char *store, const char *id_suffix,
+                                 qk_error *err);
+/* Reads on from byte *offset of the stream and moves it. What was dropped in the middle is skipped:
+ * *skipped (may be NULL) says how many bytes. *length 0: no more at present. */
+QK_API qk_status qk_job_log_read(size_t *length, char *buffer, size_t size, uint64_t *offset,
+                                 uint64_t *skipped, qk_job_log *log, qk_log_stream stream,
+                                 qk_error *err);
+QK_API int32_t qk_job_log_attempt(const qk_job_log *log);
+/* True once nothing will be added: the attempt has ended, or its worker has died. Read on after. */
+QK_API bool qk_job_log_ended(const qk_job_log *log);
+/* NULL-safe. */
+QK_API void qk_job_log_close(qk_job_log *log);
 
 #ifdef __cplusplus
 }

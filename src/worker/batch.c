@@ -43,9 +43,14 @@ bool qk__batch_take(qk__batch *batch, size_t *index)
     return *index < batch->claims->count;
 }
 
+bool qk__batch_waits(const qk_worker *pool)
+{
+    return pool->current && !qk__batch_exhausted(pool->current);
+}
+
 qk__batch *qk__batch_current(const qk_worker *pool)
 {
-    if (!pool->current || qk__batch_exhausted(pool->current))
+    if (!qk__batch_waits(pool))
         return NULL;
     atomic_fetch_add(&pool->current->references, 1);
     return pool->current;

@@ -1,8 +1,6 @@
 /*
- * The command executor: runs a program for a job of the kind "command".
- *
- * Payload: {"argv": ["prog", "arg", …], "cwd": "…", "env": {"K": "V"}, "stdin": "…"}; cwd, env and
- * stdin may be left out; other keys are ignored. No shell, and nothing is put into a command line.
+ * The command executor: runs a program for a job of the kind "command", or of a kind that a program
+ * handles (command_spec.h). No shell, and nothing is put into a command line.
  *
  * The slot's thread. Exit code 0 completes the job; its result is what the command wrote to
  * $QUEUACK_RESULT, else the last line of its output if that is a JSON object or array. Anything else
@@ -10,7 +8,7 @@
  * after its end, so that no two attempts run side by side.
  */
 #include <errno.h>
-#include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +19,10 @@
 #include "util/json.h"
 #include "worker/clean.h"
 #include "worker/command_env.h"
+#include "worker/command_spec.h"
+#include "worker/logs.h"
 #include "worker/process.h"
+#include "worker/procs.h"
 
 #define PROGRESS_MAX ((size_t)1 << 20) /* of the progress file; more is not looked at */
 #define ERROR_LINE_MAX 300
@@ -29,13 +30,11 @@
 typedef struct command {
     qk__slot *slot;
     const qk_claimed *claim;
-    json_t *payload;
-    char **argv;
-    const char *cwd;
-    const char *input;
-    size_t input_length;
+    qk__command_spec spec;
     qk__command_env env;
+    qk__log_file log;
     size_t progress_seen; /* bytes of the progress file */
+    bool timed; /* when the process started has been noted */
 } command;
 
 static void fail(qk_outcome *outcome, const char *format, ...) QK_PRINTF(2, 3);
@@ -52,84 +51,6 @@ static void fail(qk_outcome *outcome, const char *format, ...)
     outcome->error = qk__clean_string(text);
 }
 
-/* The payload can never become right. */
-static qk_status bad(qk_error *err, const char *what)
-{
-    return qk__error(err, QK_EINVAL, "payload of the command: %s", what);
-}
-
-static qk_status take_argv(command *command, qk_error *err)
-{
-    json_t *argv = json_object_get(command->payload, "argv");
-    size_t count = json_array_size(argv);
-
-    if (count == 0)
-        return bad(err, "\"argv\" must be a list of strings, the program first");
-    command->argv = calloc(count + 1, sizeof(*command->argv));
-    if (!command->argv)
-        return qk__error(err, QK_ENOMEM, "out of memory for a command");
-    for (size_t i = 0; i < count; i++) {
-        const char *text = json_string_value(json_array_get(argv, i));
-        if (!text)
-            return bad(err, "\"argv\" must hold strings only");
-        command->argv[i] = (char *)(uintptr_t)text;
-    }
-    return command->argv[0][0] ? QK_OK : bad(err, "the program's name is empty");
-}
-
-static qk_status check_env(json_t *env, qk_error *err)
-{
-    const char *name;
-    json_t *value;
-
-    if (env && !json_is_null(env) && !json_is_object(env))
-        return bad(err, "\"env\" must be an object");
-    json_object_foreach(env, name, value)
-    {
-        if (!*name || strchr(name, '='))
-            return bad(err, "a name in \"env\" is empty or has a = in it");
-        if (!json_is_string(value))
-            return bad(err, "the values in \"env\" must be strings");
-    }
-    return QK_OK;
-}
-
-/* A string or NULL for absent and null. */
-static qk_status take_string(const char **out, json_t *object, const char *key, qk_error *err)
-{
-    json_t *value = json_object_get(object, key);
-
-    *out = json_string_value(value);
-    if (value && !json_is_string(value) && !json_is_null(value))
-        return qk__error(err, QK_EINVAL, "payload of the command: \"%s\" must be a string", key);
-    return QK_OK;
-}
-
-static qk_status parse(command *command, qk_error *err)
-{
-    json_error_t error;
-
-    command->payload =
-        json_loadb(command->claim->payload, command->claim->payload_length, 0, &error);
-    if (!json_is_object(command->payload))
-        return bad(err, "it must be an object with \"argv\"");
-    qk_status rc = take_argv(command, err);
-    if (rc == QK_OK)
-        rc = take_string(&command->cwd, command->payload, "cwd", err);
-    if (rc == QK_OK)
-        rc = take_string(&command->input, command->payload, "stdin", err);
-    if (rc == QK_OK)
-        rc = check_env(json_object_get(command->payload, "env"), err);
-    if (rc == QK_OK && command->input)
-        command->input_length = json_string_length(json_object_get(command->payload, "stdin"));
-    if (rc == QK_OK && command->cwd && !*command->cwd)
-        rc = bad(err, "\"cwd\" is empty");
-    if (rc == QK_OK && qk__command_env_init(&command->env, command->slot, command->claim,
-                                            json_object_get(command->payload, "env")) != QK_OK)
-        rc = qk__error(err, QK_ENOMEM, "out of memory for a command");
-    return rc;
-}
-
 /* "0.4 message": reports it; what is not a number from 0 to 1 is ignored. */
 static void report_progress(command *command, char *line)
 {
@@ -143,9 +64,8 @@ static void report_progress(command *command, char *line)
 }
 
 /* Reports the last whole line that came since the last look. */
-static void look_at_progress(void *user)
+static void look_at_progress(command *command)
 {
-    command *command = user;
     char *text = NULL;
     size_t length = 0;
 
@@ -161,6 +81,29 @@ static void look_at_progress(void *user)
         report_progress(command, line ? line + 1 : text);
     }
     free(text);
+}
+
+static void on_started(void *user, pid_t pid)
+{
+    const command *command = user;
+    qk__slot *slot = command->slot;
+
+    atomic_store(&slot->pid, pid);
+    qk__procs_started(slot->pool->procs, slot->index, pid);
+}
+
+static void on_tick(void *user, const qk__process_end *so_far)
+{
+    command *command = user;
+    qk__slot *slot = command->slot;
+
+    /* Not at its start: most commands are gone by now. */
+    if (!command->timed)
+        qk__procs_timed(slot->pool->procs, slot->index,
+                        qk__process_started(atomic_load(&slot->pid)));
+    command->timed = true;
+    look_at_progress(command);
+    qk__log_file_sync(&command->log, &so_far->out, &so_far->err);
 }
 
 /* The result the command wrote. QK_EMPTY: none. */
@@ -210,7 +153,16 @@ static void succeed(qk_outcome *outcome, const command *command, const qk__proce
     outcome->result = result;
 }
 
-static void fail_exit(qk_outcome *outcome, const qk__process_end *end)
+static const char *limit_hint(const command *command, int signal)
+{
+    if (signal == SIGXCPU && command->spec.limits.cpu_seconds)
+        return ": it used up its processor time";
+    if (signal == SIGXFSZ && command->spec.limits.file_size)
+        return ": it wrote a file larger than its limit";
+    return "";
+}
+
+static void fail_exit(qk_outcome *outcome, const command *command, const qk__process_end *end)
 {
     size_t length = 0;
     char *line = qk__stream_last_line(&end->err, &length);
@@ -220,7 +172,8 @@ static void fail_exit(qk_outcome *outcome, const qk__process_end *end)
         fail(outcome, "its exit code is lost: the application ignores SIGCHLD or reaps all "
                       "children");
     else if (end->signal)
-        fail(outcome, "killed by signal %d (SIG%s)", end->signal, name ? name : "?");
+        fail(outcome, "killed by signal %d (SIG%s)%s", end->signal, name ? name : "?",
+             limit_hint(command, end->signal));
     else if (line)
         fail(outcome, "exit code %d: %.*s", end->exit_code, ERROR_LINE_MAX, line);
     else
@@ -250,7 +203,7 @@ static void judge(qk_outcome *outcome, const command *command, const qk__process
     else if (end->known && end->signal == 0 && end->exit_code == 0)
         succeed(outcome, command, end);
     else
-        fail_exit(outcome, end);
+        fail_exit(outcome, command, end);
 }
 
 /* It did not start: for a fault of the command's the attempt fails, for one of this machine's the
@@ -268,24 +221,47 @@ static void not_started(qk_outcome *outcome, const command *command, qk_status r
     outcome->delay = qk_seconds(1);
 }
 
+/* What it wrote goes to the outcome, or stays beside the store if that is more. */
+static void keep_output(command *command, const qk__process_end *end)
+{
+    qk__slot *slot = command->slot;
+    qk_worker *pool = slot->pool;
+    uint64_t written = end->out.total + end->err.total;
+
+    slot->logged = qk__log_file_end(&command->log, &end->out, &end->err);
+    if (written > QK__LOG_TAIL && atomic_fetch_add(&pool->logs_kept, 1) % QK__SWEEP_EVERY == 0)
+        qk__logs_sweep(pool->logs_dir);
+}
+
 static void run(command *command, qk_outcome *outcome)
 {
     qk__slot *slot = command->slot;
+    qk__procs *procs = slot->pool->procs;
+    const qk_lease *lease = &command->claim->lease;
+    const qk__command_spec *what = &command->spec;
     qk__process_end end;
     qk_error err = QK_ERROR_INIT;
     qk__process_spec spec = {
-        .argv = command->argv,
+        .argv = what->argv,
         .env = command->env.vars,
-        .cwd = command->cwd,
-        .input = command->input,
-        .input_length = command->input_length,
+        .cwd = what->cwd,
+        .input = what->input,
+        .input_length = what->input_length,
+        .limits = &what->limits,
+        .mark = &command->env.mark,
         .cancelled = &slot->task.cancelled,
         .cancel_fd = slot->wake_fd,
-        .tick = look_at_progress,
+        .tick = on_tick,
+        .started = on_started,
         .user = command,
     };
 
+    qk__log_file_init(&command->log, slot->pool->logs_dir, lease->job, lease->attempt);
+    qk__procs_begin(procs, slot->index, lease->job, lease->attempt);
     qk_status rc = qk__process_run(&end, &spec, &err);
+    qk__procs_end(procs, slot->index);
+    atomic_store(&slot->pid, 0);
+    keep_output(command, &end);
     if (rc == QK_OK) {
         look_at_progress(command);
         judge(outcome, command, &end);
@@ -295,19 +271,35 @@ static void run(command *command, qk_outcome *outcome)
     qk__process_end_dispose(&end);
 }
 
+static void run_in_its_slots(command *command, qk_outcome *outcome)
+{
+    qk__slot *slot = command->slot;
+
+    if (command->spec.slots > 1 && !qk__slots_gather(slot, command->spec.slots)) {
+        outcome->verdict = QK_VERDICT_NACK;
+        return;
+    }
+    run(command, outcome);
+    if (command->spec.slots > 1)
+        qk__slots_release(slot);
+}
+
 void qk__command_run(qk__slot *slot, qk_outcome *outcome)
 {
     command command = { .slot = slot, .claim = slot->task.claim };
     qk_error err = QK_ERROR_INIT;
-    qk_status rc = parse(&command, &err);
+    qk_status rc =
+        qk__command_spec_read(&command.spec, command.claim, slot->handler->program, &err);
 
+    if (rc == QK_OK &&
+        qk__command_env_init(&command.env, slot, command.claim, command.spec.env) != QK_OK)
+        rc = qk__error(&err, QK_ENOMEM, "out of memory for a command");
     if (rc == QK_OK) {
-        run(&command, outcome);
+        run_in_its_slots(&command, outcome);
     } else {
         not_started(outcome, &command, rc, &err);
         outcome->permanent = rc == QK_EINVAL;
     }
     qk__command_env_dispose(&command.env);
-    free(command.argv);
-    json_decref(command.payload);
+    qk__command_spec_dispose(&command.spec);
 }

@@ -114,16 +114,16 @@ static qk_status set_var(qk__command_env *env, char *var)
     if (!var)
         return QK_ENOMEM;
     size_t name = (size_t)(strchr(var, '=') - var) + 1;
+    if (env->own_count == env->own_capacity || env->count == env->capacity) {
+        free(var);
+        return QK_ENOMEM; /* never: room for all was made */
+    }
+    env->own[env->own_count++] = var;
     for (size_t i = 0; i < env->count; i++) {
         if (strncmp(env->vars[i], var, name) == 0) {
-            free(env->vars[i]);
             env->vars[i] = var;
             return QK_OK;
         }
-    }
-    if (env->count == env->capacity) {
-        free(var);
-        return QK_ENOMEM; /* never: room for all was made */
     }
     env->vars[env->count++] = var;
     return QK_OK;
@@ -152,6 +152,8 @@ static qk_status set_job(qk__command_env *env, const qk__slot *slot, const qk_cl
         env->progress_path = NULL;
     if (!env->result_path || !env->progress_path)
         return QK_ENOMEM;
+    snprintf(env->mark.job, sizeof(env->mark.job), "QUEUACK_JOB_ID=%s", id);
+    snprintf(env->mark.attempt, sizeof(env->mark.attempt), "QUEUACK_ATTEMPT=%s", attempt);
     const char *const vars[][2] = {
         { "QUEUACK_DB", qk_queue_path(pool->queue) },
         { "QUEUACK_JOB_ID", id },
@@ -177,16 +179,14 @@ qk_status qk__command_env_init(qk__command_env *env, const qk__slot *slot, const
     memset(env, 0, sizeof(*env));
     while (slot->pool->environment[env->capacity])
         env->capacity++;
-    env->capacity += json_object_size(extra) + sizeof(ours) / sizeof(ours[0]);
+    env->own_capacity = json_object_size(extra) + sizeof(ours) / sizeof(ours[0]);
+    env->capacity += env->own_capacity;
     env->vars = calloc(env->capacity + 1, sizeof(*env->vars));
-    if (!env->vars)
+    env->own = calloc(env->own_capacity, sizeof(*env->own));
+    if (!env->vars || !env->own)
         return QK_ENOMEM;
-    for (char **var = slot->pool->environment; *var; var++) {
-        env->vars[env->count] = strdup(*var);
-        if (!env->vars[env->count])
-            return QK_ENOMEM;
-        env->count++;
-    }
+    for (char **var = slot->pool->environment; *var; var++)
+        env->vars[env->count++] = *var;
     json_object_foreach(extra, name, value)
     {
         if (set(env, name, json_string_value(value)) != QK_OK)
@@ -203,8 +203,9 @@ void qk__command_env_dispose(qk__command_env *env)
         unlink(env->progress_path);
     free(env->result_path);
     free(env->progress_path);
-    for (size_t i = 0; i < env->count; i++)
-        free(env->vars[i]);
+    for (size_t i = 0; i < env->own_count; i++)
+        free(env->own[i]);
+    free(env->own);
     free(env->vars);
 }
 

@@ -6,11 +6,15 @@
 
 #include <jansson.h>
 
+#include "worker/strays.h"
 #include "worker/worker_internal.h"
 
 typedef struct qk__command_env {
-    char **vars; /* NULL-terminated */
+    char **vars; /* NULL-terminated; the pool's are borrowed */
     size_t count, capacity;
+    char **own; /* those of `vars` that are freed with it */
+    size_t own_count, own_capacity;
+    qk__mark mark;
     char *result_path, *progress_path; /* files the command may write */
 } qk__command_env;
 

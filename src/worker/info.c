@@ -16,14 +16,75 @@ void qk_worker_stats_get(qk_worker_stats *out, const qk_worker *worker)
     out->failed = atomic_load(&pool->failed);
     out->retried = atomic_load(&pool->retried);
     out->lost = atomic_load(&pool->lost);
-    out->slots = (uint32_t)pool->slot_count;
-    for (int i = 0; i < pool->slot_count; i++) {
-        qk__slot *slot = &pool->slots[i];
+    out->slots = (uint32_t)atomic_load(&pool->target);
+    for (int i = 0; i < atomic_load(&pool->slot_count); i++) {
+        qk__slot *slot = pool->slots[i];
         pthread_mutex_lock(&slot->lock);
         out->running += slot->running;
         out->overdue += slot->running && slot->reason != QK__CUT_NONE;
         pthread_mutex_unlock(&slot->lock);
     }
+}
+
+/* Negative: never. */
+static qk_duration age(const atomic_llong *at, int64_t now)
+{
+    int64_t then = atomic_load(at);
+
+    return qk_us(then == 0 ? -1 : now > then ? now - then : 0);
+}
+
+void qk_worker_health_get(qk_worker_health *out, const qk_worker *worker)
+{
+    qk_worker *pool = (qk_worker *)(uintptr_t)worker;
+    int64_t now = qk__machine_us();
+    qk_worker_stats stats;
+
+    memset(out, 0, sizeof(*out));
+    qk_worker_stats_get(&stats, worker);
+    pthread_mutex_lock(&pool->lock);
+    out->started = pool->state == QK__POOL_STARTED;
+    out->waiting = pool->waiting + pool->claiming;
+    pthread_mutex_unlock(&pool->lock);
+    out->stopping = atomic_load(&pool->stopping);
+    out->since_look = age(&pool->looked_at, now);
+    out->since_claim = age(&pool->claimed_at, now);
+    out->since_finish = age(&pool->finished_at, now);
+    out->slots = stats.slots;
+    out->running = stats.running;
+    out->overdue = stats.overdue;
+    /* An idle keeper looks every ten seconds. */
+    int64_t limit = pool->lease_us / 3 > 2 * QK__BEAT_US ? pool->lease_us / 3 : 2 * QK__BEAT_US;
+    out->healthy = out->started && out->since_look.us >= 0 && out->since_look.us < limit;
+}
+
+size_t qk_worker_slots_get(qk_slot_state *out, size_t max, const qk_worker *worker)
+{
+    qk_worker *pool = (qk_worker *)(uintptr_t)worker;
+    size_t count = (size_t)atomic_load(&pool->slot_count);
+    int64_t now = qk__pool_now(pool);
+
+    for (size_t i = 0; i < count && i < max; i++) {
+        qk__slot *slot = pool->slots[i];
+        qk_slot_state *state = &out[i];
+
+        memset(state, 0, sizeof(*state));
+        state->slot = slot->index;
+        pthread_mutex_lock(&pool->lock);
+        state->live = slot->thread_state == QK__THREAD_LIVE;
+        pthread_mutex_unlock(&pool->lock);
+        pthread_mutex_lock(&slot->lock);
+        state->running = slot->running;
+        if (slot->running) {
+            state->overdue = slot->reason != QK__CUT_NONE;
+            state->job = slot->task.claim->lease.job;
+            state->attempt = slot->task.claim->lease.attempt;
+            state->pid = atomic_load(&slot->pid);
+            state->running_for = qk_us(now - slot->started_us);
+        }
+        pthread_mutex_unlock(&slot->lock);
+    }
+    return count;
 }
 
 const char *qk_worker_id(const qk_worker *worker)

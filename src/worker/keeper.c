@@ -24,9 +24,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "worker/spawn.h"
 #include "worker/worker_internal.h"
 
-#define BEAT_EVERY_US 10000000
 #define AWAKE_US 1000000 /* goes on ticking so long after the last job */
 #define STUCK_US 90000 /* jobs wait no longer for slots that are all busy */
 #define CHUNK 256
@@ -52,7 +52,7 @@ typedef struct qk__keeper {
 
 qk__keeper *qk__keeper_new(qk_worker *pool)
 {
-    size_t slots = (size_t)pool->slot_count;
+    size_t slots = QK__SLOTS_MAX; /* untouched pages cost nothing */
     keeper *keeper = calloc(1, sizeof(*keeper));
 
     if (!keeper)
@@ -272,7 +272,8 @@ static void look_at_waiting(keeper *keeper)
     }
     bool stuck = keeper->machine_us - batch->seen_us >= STUCK_US;
     keeper->busy = true;
-    if (stuck && !helpers && keeper->running >= pool->slot_count) {
+    int busy = keeper->running + atomic_load(&pool->held);
+    if (stuck && !helpers && busy >= atomic_load(&pool->target)) {
         qk__batch_hand_back(pool, batch, keeper->report, false);
     } else if (keeper->now - batch->renewed_us >= pool->lease_us / 3) {
         batch->renewed_us = keeper->now;
@@ -289,12 +290,34 @@ static void beat(keeper *keeper, bool gone)
         .host = pool->host,
         .queues = pool->queues_json,
         .pid = (int)getpid(),
-        .slots = pool->slot_count,
+        .slots = atomic_load(&pool->target),
         .running = keeper->running,
     };
 
     pool->store->ops->worker_beat(pool->store, &info, gone, NULL);
-    keeper->beat_us = keeper->now + BEAT_EVERY_US;
+    keeper->beat_us = keeper->now + QK__BEAT_US;
+}
+
+/* What `admit` is told. Counts of the queues, which cost the store no look at its jobs. */
+static void look_at_backlog(keeper *keeper)
+{
+    qk_worker *pool = keeper->pool;
+    qk_stats *stats = NULL;
+    uint64_t waiting = 0, claimed = 0;
+
+    if (pool->store->ops->stats(pool->store, &stats, NULL) != QK_OK)
+        return;
+    for (size_t i = 0; i < stats->count; i++) {
+        for (size_t j = 0; j < pool->queue_count; j++) {
+            if (strcmp(stats->queues[i].name, pool->queues[j]) != 0)
+                continue;
+            waiting += stats->queues[i].counts[QK_JOB_PENDING];
+            claimed += stats->queues[i].counts[QK_JOB_CLAIMED];
+        }
+    }
+    atomic_store(&pool->seen_waiting, waiting);
+    atomic_store(&pool->seen_claimed, claimed);
+    qk_stats_free(stats);
 }
 
 static void look(keeper *keeper)
@@ -309,15 +332,21 @@ static void look(keeper *keeper)
     keeper->running = 0;
     keeper->count = 0;
     keeper->next_deadline_us = QK__NEVER;
-    for (int i = 0; i < pool->slot_count; i++)
-        look_at_slot(keeper, &pool->slots[i]);
+    for (int i = 0; i < atomic_load(&pool->slot_count); i++)
+        look_at_slot(keeper, pool->slots[i]);
     keeper->busy = keeper->running > 0;
     renew_running(keeper);
     look_at_waiting(keeper);
     if (keeper->busy)
         keeper->busy_us = keeper->now;
+    qk__scale_look(pool, keeper->machine_us, keeper->running);
+    if (pool->admit)
+        look_at_backlog(keeper);
+    if (pool->adopt_orphans)
+        qk__spawn_reap_adopted();
     if (keeper->now >= keeper->beat_us)
         beat(keeper, false);
+    atomic_store(&pool->looked_at, keeper->machine_us);
 }
 
 /* How long to sleep on the machine's clock; publishes when that is over. */
@@ -326,8 +355,8 @@ static int64_t plan(keeper *keeper)
     qk_worker *pool = keeper->pool;
     int64_t pause = keeper->beat_us - keeper->now;
 
-    if (pause > BEAT_EVERY_US)
-        pause = BEAT_EVERY_US;
+    if (pause > QK__BEAT_US)
+        pause = QK__BEAT_US;
     if (keeper->busy || keeper->now - keeper->busy_us < AWAKE_US) {
         if (pause > QK__TICK_US)
             pause = QK__TICK_US;

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "util/error.h"
+#include "worker/logs.h"
 #include "worker/worker_internal.h"
 
 #define CAPACITY (QK__OUTBOX_MAX + QK__OUTBOX_SPARE) /* of a pile */
@@ -52,10 +53,14 @@ static bool pile_init(qk__pile *pile)
     return pile->outcomes && pile->notes;
 }
 
-static void pile_clear(qk__pile *pile)
+static void pile_clear(qk__pile *pile, int logs_dir)
 {
-    for (size_t i = 0; i < pile->count; i++)
+    for (size_t i = 0; i < pile->count; i++) {
+        const qk_lease *lease = &pile->outcomes[i].lease;
+        if (pile->notes[i] & QK__NOTE_LOGGED)
+            qk__log_remove(logs_dir, lease->job, lease->attempt);
         qk__outcome_dispose(&pile->outcomes[i]);
+    }
     pile->count = 0;
     pile->again = false;
 }
@@ -73,6 +78,7 @@ qk_status qk__outbox_init(qk__outbox *outbox)
     pthread_condattr_t attributes;
 
     memset(outbox, 0, sizeof(*outbox));
+    outbox->logs_dir = -1;
     pthread_mutex_init(&outbox->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -89,7 +95,7 @@ void qk__outbox_dispose(qk__outbox *outbox)
     qk__pile *piles[] = { &outbox->fresh, &outbox->sent };
 
     for (size_t i = 0; i < 2; i++) {
-        pile_clear(piles[i]);
+        pile_clear(piles[i], -1); /* not durable: their files stay */
         free(piles[i]->outcomes);
         free(piles[i]->notes);
     }
@@ -282,7 +288,7 @@ static qk_status settle(qk_worker *pool, qk_error *err)
         keep_leases(pool, sent);
         return rc;
     }
-    pile_clear(sent);
+    pile_clear(sent, outbox->logs_dir);
     return QK_OK;
 }
 

@@ -20,6 +20,7 @@
 
 #define QK__NOTE_FINAL 1u /* a failure of this attempt ends the job */
 #define QK__NOTE_COUNTED 2u /* in the statistics */
+#define QK__NOTE_LOGGED 4u /* has an output file, which goes once the outcome is durable */
 
 /* Outcomes with their notes. Texts (result, error, log_tail) are malloc'd and owned, or NULL; the
  * one exception is qk__text_no_memory. */
@@ -49,6 +50,7 @@ typedef struct qk__outbox {
     size_t left;
     qk_error error;
     pthread_t thread;
+    int logs_dir; /* of the output files; -1: none */
 } qk__outbox;
 
 extern const char qk__text_no_memory[];

@@ -14,15 +14,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "util/buffer.h"
 #include "util/error.h"
 #include "util/fork.h"
+#include "worker/logs.h"
 #include "worker/worker_internal.h"
 
 #define LEASE_DEFAULT_US 30000000
-#define SLOTS_MAX 4096
+#define IDLE_DEFAULT_US 5000000
+#define WEIGHT_MAX 1000000
 
 static qk_status no_memory(qk_error *err)
 {
@@ -33,10 +36,16 @@ static qk_status check_options(const qk_worker_options *options, qk_error *err)
 {
     if (options->version != 1)
         return qk__error(err, QK_EINVAL, "worker options must start from QK_WORKER_OPTIONS_INIT");
-    if (options->concurrency < 0 || options->concurrency > SLOTS_MAX)
-        return qk__error(err, QK_EINVAL, "concurrency must be from 0 to %d", SLOTS_MAX);
+    if (options->concurrency < 0 || options->concurrency > QK__SLOTS_MAX)
+        return qk__error(err, QK_EINVAL, "concurrency must be from 0 to %d", QK__SLOTS_MAX);
     if (options->lease.us < 0 || (options->lease.us > 0 && options->lease.us < 1000000))
         return qk__error(err, QK_EINVAL, "a worker's lease must be at least 1 s");
+    if (options->min_concurrency < 0 || options->max_concurrency < 0 ||
+        options->max_concurrency > QK__SLOTS_MAX || options->idle.us < 0 ||
+        (options->max_concurrency > 0 && options->min_concurrency > options->max_concurrency))
+        return qk__error(err, QK_EINVAL,
+                         "min_concurrency must be at most max_concurrency, and that at most %d",
+                         QK__SLOTS_MAX);
     if (options->queue_count > 0 && !options->queues)
         return qk__error(err, QK_EINVAL, "queues is NULL but queue_count is %zu",
                          options->queue_count);
@@ -44,7 +53,12 @@ static qk_status check_options(const qk_worker_options *options, qk_error *err)
         const char *queue = options->queues[i];
         if (!queue || !*queue || strlen(queue) > QK_NAME_MAX)
             return qk__error(err, QK_EINVAL, "a queue's name must be 1 to %d bytes", QK_NAME_MAX);
+        if (options->weights && (options->weights[i] < 1 || options->weights[i] > WEIGHT_MAX))
+            return qk__error(err, QK_EINVAL, "the weight of the queue %s must be from 1 to %d",
+                             queue, WEIGHT_MAX);
     }
+    if (options->weights && options->queue_count == 0)
+        return qk__error(err, QK_EINVAL, "weights are given, but no queues");
     return QK_OK;
 }
 
@@ -94,6 +108,7 @@ static void init_locks(qk_worker *pool)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&pool->wake, &attributes);
     pthread_cond_init(&pool->idle, &attributes);
+    pthread_cond_init(&pool->wide, &attributes);
     pthread_cond_init(&pool->keeper_wake, &attributes);
     pthread_condattr_destroy(&attributes);
     atomic_init(&pool->average_us, QK__EWMA_UNKNOWN);
@@ -103,34 +118,52 @@ static void init_locks(qk_worker *pool)
 /* Never started, or everything joined. */
 static void free_pool(qk_worker *pool)
 {
-    for (int i = 0; i < pool->slot_count && pool->slots; i++)
-        qk__slot_dispose(&pool->slots[i]);
+    for (int i = 0; i < atomic_load(&pool->slot_count); i++)
+        qk__slot_free(pool->slots[i]);
     free(pool->slots);
+    free(pool->shares);
     qk__batch_release(pool->current);
     for (size_t i = 0; i < pool->queue_count; i++)
         free(pool->queues[i]);
     free(pool->queues);
     free(pool->queues_json);
-    free(pool->kinds);
-    free(pool->handlers);
+    qk__handlers_free(pool);
+    qk__plugins_close(pool);
     qk__keeper_free(pool->keeper);
+    qk__procs_close(pool->procs);
+    if (pool->logs_dir >= 0)
+        close(pool->logs_dir);
     qk__command_teardown(pool);
     qk__outbox_dispose(&pool->outbox);
     if (pool->ended_fd >= 0)
         close(pool->ended_fd);
     pthread_cond_destroy(&pool->wake);
     pthread_cond_destroy(&pool->idle);
+    pthread_cond_destroy(&pool->wide);
     pthread_cond_destroy(&pool->keeper_wake);
     pthread_mutex_destroy(&pool->lock);
     pthread_mutex_destroy(&pool->keeper_lock);
     free(pool);
 }
 
-static int slot_count(const qk_worker_options *options)
+/* By load: from min to max, starting in between. */
+static void fill_scale(qk_worker *pool, const qk_worker_options *options)
 {
     long cores = options->concurrency ? options->concurrency : sysconf(_SC_NPROCESSORS_ONLN);
+    int slots = cores < 1 ? 1 : cores > QK__SLOTS_MAX ? QK__SLOTS_MAX : (int)cores;
 
-    return cores < 1 ? 1 : cores > SLOTS_MAX ? SLOTS_MAX : (int)cores;
+    pool->min_slots = options->min_concurrency ? options->min_concurrency : slots;
+    pool->max_slots = options->max_concurrency ? options->max_concurrency : slots;
+    if (slots > pool->max_slots)
+        slots = pool->max_slots;
+    if (slots < pool->min_slots)
+        slots = pool->min_slots;
+    if (pool->min_slots > slots)
+        pool->min_slots = slots;
+    if (pool->max_slots < slots)
+        pool->max_slots = slots;
+    pool->idle_us = options->idle.us ? options->idle.us : IDLE_DEFAULT_US;
+    atomic_init(&pool->target, slots);
 }
 
 static void fill_pool(qk_worker *pool, qk_queue *queue, const qk_worker_options *options)
@@ -148,22 +181,28 @@ static void fill_pool(qk_worker *pool, qk_queue *queue, const qk_worker_options 
     pool->on_finished_user = options->on_finished_user;
     pool->lease_us = options->lease.us ? options->lease.us : LEASE_DEFAULT_US;
     pool->claim_max = 1;
+    pool->prefetch = options->prefetch;
+    pool->admit = options->admit;
+    pool->admit_user = options->admit_user;
+    pool->adopt_orphans = options->adopt_orphans;
+    pool->logs_dir = -1;
+    fill_scale(pool, options);
     qk__worker_id_make(pool->id);
     read_host(pool->host, sizeof(pool->host));
 }
 
-static qk_status make_slots(qk_worker *pool, int count, qk_error *err)
+static qk_status make_slots(qk_worker *pool, qk_error *err)
 {
-    pool->slots = calloc((size_t)count, sizeof(*pool->slots));
+    pool->slots = calloc(QK__SLOTS_MAX, sizeof(qk__slot *));
     if (!pool->slots)
         return no_memory(err);
-    for (int i = 0; i < count; i++) {
-        qk_status rc = qk__slot_init(&pool->slots[i], pool, i);
-        pool->slot_count++;
+    for (int i = 0; i < atomic_load(&pool->target); i++) {
+        qk_status rc = qk__slot_new(&pool->slots[i], pool, i);
         if (rc == QK_EIO)
             return qk__error_errno(err, rc, errno, "cannot make a slot's event descriptor");
         if (rc != QK_OK)
             return no_memory(err);
+        atomic_store(&pool->slot_count, i + 1);
     }
     pool->keeper = qk__keeper_new(pool);
     return pool->keeper ? QK_OK : no_memory(err);
@@ -184,10 +223,11 @@ static qk_status open_entered(qk_worker **out, qk_queue *queue, const qk_worker_
         rc = qk__error_errno(err, QK_EIO, errno, "cannot make an event descriptor");
     if (qk__outbox_init(&pool->outbox) != QK_OK && rc == QK_OK)
         rc = no_memory(err);
-    if (rc == QK_OK && copy_queues(pool, options) != QK_OK)
+    if (rc == QK_OK &&
+        (copy_queues(pool, options) != QK_OK || qk__shares_init(pool, options->weights) != QK_OK))
         rc = no_memory(err);
     if (rc == QK_OK)
-        rc = make_slots(pool, slot_count(options), err);
+        rc = make_slots(pool, err);
     if (rc == QK_OK)
         *out = pool;
     else
@@ -212,70 +252,6 @@ qk_status qk_worker_open(qk_worker **out, qk_queue *queue, const qk_worker_optio
     return rc;
 }
 
-static qk_status add_handler(qk_worker *pool, const char *kind, qk_handler_fn fn, void *user,
-                             qk_error *err)
-{
-    if (pool->state != QK__POOL_OPEN)
-        return qk__error(err, QK_ESTATE, "handlers must be registered before the worker starts");
-    for (size_t i = 0; i < pool->handler_count; i++) {
-        if (strcmp(pool->handlers[i].kind, kind) == 0)
-            return qk__error(err, QK_ECONFLICT, "the kind %s has a handler already", kind);
-    }
-    if (pool->handler_count == pool->handler_capacity) {
-        size_t capacity = pool->handler_capacity ? 2 * pool->handler_capacity : 8;
-        qk__handler *handlers = realloc(pool->handlers, capacity * sizeof(*handlers));
-        if (!handlers)
-            return no_memory(err);
-        pool->handlers = handlers;
-        pool->handler_capacity = capacity;
-    }
-    qk__handler *handler = &pool->handlers[pool->handler_count++];
-    strcpy(handler->kind, kind);
-    handler->fn = fn;
-    handler->user = user;
-    atomic_init(&handler->average_us, QK__EWMA_UNKNOWN);
-    return QK_OK;
-}
-
-qk_status qk_worker_handle(qk_worker *pool, const char *kind, qk_handler_fn handler, void *user,
-                           qk_error *err)
-{
-    if (!pool || !kind || !handler)
-        return qk__error(err, QK_EINVAL, "worker, kind and handler must not be NULL");
-    if (!*kind || strlen(kind) > QK_NAME_MAX)
-        return qk__error(err, QK_EINVAL, "a kind must be 1 to %d bytes", QK_NAME_MAX);
-    if (strcmp(kind, "command") == 0 && !pool->no_commands)
-        return qk__error(err, QK_ECONFLICT,
-                         "the kind command is built in; open the worker with no_commands to "
-                         "handle it yourself");
-    pthread_mutex_lock(&pool->lock);
-    qk_status rc = add_handler(pool, kind, handler, user, err);
-    pthread_mutex_unlock(&pool->lock);
-    return rc;
-}
-
-static int compare_handlers(const void *a, const void *b)
-{
-    return strcmp(((const qk__handler *)a)->kind, ((const qk__handler *)b)->kind);
-}
-
-qk__handler *qk__pool_handler(const qk_worker *pool, const char *kind)
-{
-    size_t low = 0, high = pool->handler_count;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(pool->handlers[middle].kind, kind);
-        if (order == 0)
-            return &pool->handlers[middle];
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return NULL;
-}
-
 void qk__pool_request(const qk_worker *pool, qk__claim_request *request)
 {
     *request = (qk__claim_request){
@@ -290,27 +266,6 @@ void qk__pool_request(const qk_worker *pool, qk__claim_request *request)
     };
 }
 
-/* The kinds to claim, in the order that lookups need. Caller holds the lock. */
-static qk_status seal_handlers(qk_worker *pool, qk_error *err)
-{
-    if (!pool->no_commands) {
-        qk_status rc = add_handler(pool, "command", NULL, NULL, err);
-        if (rc != QK_OK && rc != QK_ECONFLICT)
-            return rc;
-    }
-    if (pool->handler_count == 0)
-        return qk__error(err, QK_EINVAL,
-                         "the worker has no handlers: register one with qk_worker_handle");
-    qsort(pool->handlers, pool->handler_count, sizeof(*pool->handlers), compare_handlers);
-    free(pool->kinds);
-    pool->kinds = calloc(pool->handler_count, sizeof(*pool->kinds));
-    if (!pool->kinds)
-        return no_memory(err);
-    for (size_t i = 0; i < pool->handler_count; i++)
-        pool->kinds[i] = pool->handlers[i].kind;
-    return QK_OK;
-}
-
 void qk__pool_stop(qk_worker *pool, bool hard)
 {
     pthread_mutex_lock(&pool->lock);
@@ -318,17 +273,21 @@ void qk__pool_stop(qk_worker *pool, bool hard)
     if (hard)
         atomic_store(&pool->hard, true);
     pthread_cond_broadcast(&pool->wake);
+    pthread_cond_broadcast(&pool->wide);
     pthread_mutex_unlock(&pool->lock);
     pool->store->ops->interrupt(pool->store, pool->id, true);
     if (hard)
         qk__keeper_kick(pool);
 }
 
-/* Joins what was started, in order. `slots`: how many threads there are. */
-static void join(qk_worker *pool, int slots, bool hurry)
+/* Joins what was started, in order. No slot can be made meanwhile: the pool is stopping. */
+static void join(qk_worker *pool, bool hurry)
 {
-    for (int i = 0; i < slots; i++)
-        pthread_join(pool->slots[i].thread, NULL);
+    for (int i = 0; i < atomic_load(&pool->slot_count); i++) {
+        if (pool->slots[i]->thread_state != QK__THREAD_NONE)
+            pthread_join(pool->slots[i]->thread, NULL);
+        pool->slots[i]->thread_state = QK__THREAD_NONE;
+    }
     pthread_mutex_lock(&pool->keeper_lock);
     pool->keeper_finish = true;
     pthread_cond_signal(&pool->keeper_wake);
@@ -338,7 +297,8 @@ static void join(qk_worker *pool, int slots, bool hurry)
     pthread_join(pool->outbox.thread, NULL);
 }
 
-static qk_status start_threads(qk_worker *pool, int *slots, qk_error *err)
+/* *started: the reporter and the keeper were, so that join must follow. */
+static qk_status start_threads(qk_worker *pool, bool *started, qk_error *err)
 {
     int rc = pthread_create(&pool->outbox.thread, NULL, qk__outbox_main, pool);
 
@@ -350,20 +310,33 @@ static qk_status start_threads(qk_worker *pool, int *slots, qk_error *err)
         pthread_join(pool->outbox.thread, NULL);
         return qk__error_errno(err, QK_ENOMEM, rc, "cannot start the worker's keeper");
     }
-    pool->alive = (unsigned)pool->slot_count;
-    for (*slots = 0; *slots < pool->slot_count; (*slots)++) {
-        qk__slot *slot = &pool->slots[*slots];
-        rc = pthread_create(&slot->thread, NULL, qk__slot_main, slot);
-        if (rc != 0)
-            return qk__error_errno(err, QK_ENOMEM, rc, "cannot start slot %d of the worker",
-                                   *slots + 1);
-    }
-    return QK_OK;
+    *started = true;
+    return qk__scale_up(pool, err);
 }
 
-/* Caller holds the lock: the slots get under way when it is released. *slots: how many were started
- * before an error; stays negative if no thread was. */
-static qk_status start_locked(qk_worker *pool, int *slots, qk_error *err)
+/* What commands need. Without the folder beside the store they run all the same. */
+static qk_status set_up_commands(qk_worker *pool, qk_error *err)
+{
+    const char *path = qk_queue_path(pool->queue);
+
+    if (!qk__pool_runs_commands(pool))
+        return QK_OK;
+    if (pool->adopt_orphans && prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        return qk__error_errno(err, QK_EIO, errno, "cannot adopt orphans");
+    if (strcmp(path, ":memory:") != 0) {
+        pool->logs_dir = qk__logs_dir(path, true);
+        if (pool->logs_dir < 0)
+            qk__log_write(pool->log, QK_LOG_WARN, "worker %s: no output is kept in %s.logs: %s",
+                          pool->id, path, strerror(errno));
+        pool->outbox.logs_dir = pool->logs_dir;
+        pool->procs = qk__procs_open(pool->logs_dir, pool->id, QK__SLOTS_MAX, pool->log);
+        qk__logs_sweep(pool->logs_dir);
+    }
+    return qk__command_setup(pool, err);
+}
+
+/* Caller holds the lock: the slots get under way when it is released. */
+static qk_status start_locked(qk_worker *pool, bool *started, qk_error *err)
 {
     qk_counters counters;
     sigset_t before;
@@ -371,15 +344,15 @@ static qk_status start_locked(qk_worker *pool, int *slots, qk_error *err)
 
     if (pool->state != QK__POOL_OPEN)
         return qk__error(err, QK_ESTATE, "the worker was started before");
-    rc = seal_handlers(pool, err);
-    if (rc == QK_OK && !pool->no_commands)
-        rc = qk__command_setup(pool, err);
+    rc = qk__handlers_seal(pool, err);
+    if (rc == QK_OK)
+        rc = set_up_commands(pool, err);
     if (rc != QK_OK)
         return rc;
     pool->store->ops->counters(pool->store, &counters);
     pool->outbox.commit_failures = counters.commit_failures;
     qk__signals_block(&before);
-    rc = start_threads(pool, slots, err);
+    rc = start_threads(pool, started, err);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pool->state = rc == QK_OK ? QK__POOL_STARTED : QK__POOL_JOINED;
     return rc;
@@ -387,7 +360,7 @@ static qk_status start_locked(qk_worker *pool, int *slots, qk_error *err)
 
 qk_status qk_worker_start(qk_worker *pool, qk_error *err)
 {
-    int slots = -1;
+    bool started = false;
 
     if (!pool)
         return qk__error(err, QK_EINVAL, "the worker is NULL");
@@ -395,11 +368,11 @@ qk_status qk_worker_start(qk_worker *pool, qk_error *err)
     if (rc != QK_OK)
         return rc;
     pthread_mutex_lock(&pool->lock);
-    rc = start_locked(pool, &slots, err);
+    rc = start_locked(pool, &started, err);
     pthread_mutex_unlock(&pool->lock);
-    if (rc != QK_OK && slots >= 0) {
+    if (rc != QK_OK && started) {
         qk__pool_stop(pool, true);
-        join(pool, slots, true);
+        join(pool, true);
     }
     qk__queue_leave(pool->queue);
     return rc;
@@ -414,7 +387,7 @@ static void join_once(qk_worker *pool, bool hurry)
         pool->state = QK__POOL_JOINED;
     pthread_mutex_unlock(&pool->lock);
     if (first)
-        join(pool, pool->slot_count, hurry);
+        join(pool, hurry);
 }
 
 static void wait_for_slots(qk_worker *pool)

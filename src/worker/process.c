@@ -1,13 +1,12 @@
 /*
  * Child processes; see process.h.
  *
- * posix_spawn (a vfork inside), so that the cost does not grow with the worker's memory. The child
- * gets: a session of its own (its group is killed as one, and a terminal's Ctrl-C does not reach
- * it), default signals, an empty mask, and no descriptors but 0, 1 and 2. Its end is learned from a
- * pidfd, since a grandchild may hold the pipes for ever.
+ * Its end is learned from a pidfd, since a grandchild may hold the pipes for ever. Our own copies of
+ * the pipes' writing ends stay open until then: so the end of a command wakes us once, not once per
+ * pipe and once more.
  *
- * The child is reaped last: until then its process id, and so the group's, cannot be reused, and a
- * signal to the group hits nobody else.
+ * The child is reaped last: until then its process id, and so the group's and the session's, cannot
+ * be reused, and a signal to the group hits nobody else.
  */
 #include "worker/process.h"
 
@@ -15,21 +14,20 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "util/error.h"
+#include "worker/spawn.h"
+#include "worker/strays.h"
 
 #define GRACE_MS 5000 /* between SIGTERM and SIGKILL */
 #define DRAIN_MS 1000 /* for output after the end */
 #define TICK_MS 200
+#define STRAYS_MS 20 /* how often to look whether others have ended too */
 #define NO_PIDFD_MS 20 /* how often to look where there are no pidfds */
 
 enum { IN = 0, OUT = 1, ERR = 2 };
@@ -42,6 +40,7 @@ typedef struct process {
     int ours[3], theirs[3]; /* -1: closed */
     size_t input_sent;
     bool exited, terminated, killed;
+    qk__strays *strays; /* once terminated; NULL: out of memory */
     int64_t kill_at, drain_until, tick_at; /* ms */
 } process;
 
@@ -92,120 +91,23 @@ static qk_status open_pipes(process *process, qk_error *err)
     return QK_OK;
 }
 
-/* What the errno of a failed spawn is about. */
-static qk_status explain(const process *process, int number, qk_error *err)
-{
-    const char *cwd = process->spec->cwd;
-    struct stat status;
-
-    if (number == EAGAIN || number == ENOMEM || number == EMFILE || number == ENFILE)
-        return qk__error_errno(err, QK_EIO, number, "cannot start a process");
-    if (cwd && stat(cwd, &status) != 0)
-        return qk__error_errno(err, QK_EINVAL, errno, "cannot run in the folder %s", cwd);
-    if (cwd && !S_ISDIR(status.st_mode))
-        return qk__error_errno(err, QK_EINVAL, ENOTDIR, "cannot run in the folder %s", cwd);
-    if (cwd && access(cwd, X_OK) != 0)
-        return qk__error_errno(err, QK_EINVAL, errno, "cannot run in the folder %s", cwd);
-    return qk__error_errno(err, QK_EINVAL, number, "cannot run %s", process->spec->argv[0]);
-}
-
-static int set_up(const process *process, posix_spawn_file_actions_t *actions,
-                  posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
-    int rc = 0;
-
-    for (int i = IN; i <= ERR && rc == 0; i++)
-        rc = posix_spawn_file_actions_adddup2(actions, process->theirs[i], i);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(actions, 3);
-    if (rc == 0 && process->spec->cwd)
-        rc = posix_spawn_file_actions_addchdir_np(actions, process->spec->cwd);
-    sigemptyset(&none);
-    sigfillset(&all);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigmask(attributes, &none);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigdefault(attributes, &all);
-    if (rc == 0)
-        rc = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                      POSIX_SPAWN_SETSIGDEF);
-    return rc;
-}
-
-/* Looks through the command's own PATH, as execvp would in its folder. 0 and *out (free it), of
- * which the part from *from on is for the child; or an errno. */
-static int find_in_path(char **out, size_t *from, const qk__process_spec *spec, const char *path)
-{
-    const char *cwd = spec->cwd ? spec->cwd : ".";
-    size_t size = strlen(path) + strlen(spec->argv[0]) + strlen(cwd) + 4;
-    char *candidate = malloc(size);
-    int rc = candidate ? ENOENT : ENOMEM;
-
-    for (const char *at = path; candidate && at;) {
-        const char *colon = strchr(at, ':');
-        int length = colon ? (int)(colon - at) : (int)strlen(at);
-        struct stat status;
-
-        /* A relative entry is looked up from the command's folder, where the child will be. */
-        *from = *at == '/' ? 0 : strlen(cwd) + 1;
-        snprintf(candidate, size, "%s%s%.*s/%s", *from ? cwd : "", *from ? "/" : "",
-                 length ? length : 1, length ? at : ".", spec->argv[0]);
-        if (stat(candidate, &status) == 0 && S_ISREG(status.st_mode)) {
-            if (access(candidate, X_OK) == 0) {
-                *out = candidate;
-                return 0;
-            }
-            rc = EACCES;
-        }
-        at = colon ? colon + 1 : NULL;
-    }
-    free(candidate);
-    return rc;
-}
-
-static const char *path_of(char *const *env)
-{
-    for (; *env; env++) {
-        if (strncmp(*env, "PATH=", 5) == 0)
-            return *env + 5;
-    }
-    return "/bin:/usr/bin";
-}
-
-static int start(process *process, const posix_spawn_file_actions_t *actions,
-                 const posix_spawnattr_t *attributes)
-{
-    const qk__process_spec *spec = process->spec;
-    const char *program = spec->argv[0];
-    char *found = NULL;
-    size_t from = 0;
-
-    if (strchr(program, '/'))
-        return posix_spawn(&process->pid, program, actions, attributes, spec->argv, spec->env);
-    int rc = find_in_path(&found, &from, spec, path_of(spec->env));
-    if (rc == 0)
-        rc = posix_spawn(&process->pid, found + from, actions, attributes, spec->argv, spec->env);
-    free(found);
-    return rc;
-}
-
 static qk_status spawn(process *process, qk_error *err)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
+    const qk__process_spec *spec = process->spec;
+    const qk__spawn_spec child = {
+        .argv = spec->argv,
+        .env = spec->env,
+        .cwd = spec->cwd,
+        .fds = process->theirs,
+        .limits = spec->limits,
+    };
+    qk_status rc = qk__spawn(&process->pid, &child, err);
 
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    int rc = set_up(process, &actions, &attributes);
-    if (rc == 0)
-        rc = start(process, &actions, &attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    for (int i = IN; i <= ERR; i++)
-        close_fd(&process->theirs[i]);
-    if (rc != 0)
-        return explain(process, rc, err);
+    close_fd(&process->theirs[IN]);
+    if (rc != QK_OK)
+        return rc;
+    if (spec->started)
+        spec->started(spec->user, process->pid);
     process->pidfd = pidfd_open(process->pid, 0);
     return QK_OK;
 }
@@ -214,6 +116,9 @@ static qk_status spawn(process *process, qk_error *err)
 static void read_output(process *process, int which)
 {
     char chunk[65536];
+
+    if (process->ours[which] < 0)
+        return;
     qk__stream *stream = which == OUT ? &process->end->out : &process->end->err;
     ssize_t got = read(process->ours[which], chunk, sizeof(chunk));
 
@@ -249,13 +154,20 @@ static bool has_exited(process *process, short events)
            info.si_pid != 0;
 }
 
+static void terminate(process *process, int64_t now)
+{
+    /* The tree is whole now; once parents have ended some could no longer be told apart. */
+    process->strays = qk__strays_find(process->pid, process->spec->mark);
+    kill(-process->pid, SIGTERM);
+    qk__strays_signal(process->strays, SIGTERM);
+    process->terminated = true;
+    process->kill_at = now + GRACE_MS;
+}
+
 static void send_signals(process *process, int64_t now)
 {
-    if (!process->terminated && atomic_load(process->spec->cancelled)) {
-        kill(-process->pid, SIGTERM);
-        process->terminated = true;
-        process->kill_at = now + GRACE_MS;
-    }
+    if (!process->terminated && atomic_load(process->spec->cancelled))
+        terminate(process, now);
     if (process->terminated && !process->killed && now >= process->kill_at) {
         kill(-process->pid, SIGKILL);
         process->killed = true;
@@ -281,12 +193,17 @@ static int poll_timeout(const process *process, int64_t now)
         until = process->kill_at;
     if (!process->exited && process->pidfd < 0 && now + NO_PIDFD_MS < until)
         until = now + NO_PIDFD_MS;
+    if (process->exited && process->terminated && !process->killed && now + STRAYS_MS < until)
+        until = now + STRAYS_MS;
     return until > now ? (int)(until - now) : 0;
 }
 
 static bool over(const process *process, int64_t now)
 {
     if (!process->exited)
+        return false;
+    /* Told to end, the others get their time as well. */
+    if (process->terminated && !process->killed && qk__strays_alive(process->strays))
         return false;
     return (process->ours[OUT] < 0 && process->ours[ERR] < 0) || now >= process->drain_until;
 }
@@ -303,6 +220,10 @@ static void attend(process *process, const struct pollfd fds[5])
         process->exited = true;
         process->drain_until = drain_limit(process, now_ms());
         close_fd(&process->ours[IN]);
+        close_fd(&process->theirs[OUT]);
+        close_fd(&process->theirs[ERR]);
+        read_output(process, OUT);
+        read_output(process, ERR);
     }
 }
 
@@ -325,7 +246,7 @@ static void follow(process *process)
         now = now_ms();
         send_signals(process, now);
         if (now >= process->tick_at) {
-            process->spec->tick(process->spec->user);
+            process->spec->tick(process->spec->user, process->end);
             process->tick_at = now + TICK_MS;
         }
     }
@@ -336,11 +257,14 @@ static void reap(process *process)
     siginfo_t info = { 0 };
     int rc;
 
-    if (process->terminated)
+    if (process->terminated) {
         kill(-process->pid, SIGKILL); /* who is left of the group */
+        qk__strays_end(process->strays);
+    }
     do {
         rc = waitid(P_PID, (id_t)process->pid, &info, WEXITED);
     } while (rc < 0 && errno == EINTR);
+    qk__spawn_forget(process->pid);
     process->end->known = rc == 0;
     if (rc == 0 && info.si_code == CLD_EXITED) {
         process->end->exit_code = info.si_status;

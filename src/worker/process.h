@@ -5,11 +5,15 @@
 #ifndef QK_WORKER_PROCESS_H
 #define QK_WORKER_PROCESS_H
 
-#include <queuack/error.h>
-
 #include <stdatomic.h>
+#include <sys/types.h>
+
+#include <queuack/worker.h>
 
 #include "worker/capture.h"
+#include "worker/strays.h"
+
+struct qk__process_end;
 
 typedef struct qk__process_spec {
     char *const *argv; /* NULL-terminated */
@@ -17,10 +21,15 @@ typedef struct qk__process_spec {
     const char *cwd; /* NULL: the worker's */
     const char *input; /* NULL: standard input is /dev/null */
     size_t input_length;
-    const atomic_bool *cancelled; /* once true: SIGTERM to the group, 5 s later SIGKILL */
+    /* Once true: SIGTERM to its group and whoever else stems from it, 5 s later SIGKILL. */
+    const atomic_bool *cancelled;
     int cancel_fd; /* readable when `cancelled` was set */
-    void (*tick)(void *user); /* about five times a second while it runs */
+    /* About five times a second while it runs, with what it has written so far. */
+    void (*tick)(void *user, const struct qk__process_end *so_far);
+    void (*started)(void *user, pid_t pid); /* or NULL */
     void *user;
+    const qk_limits *limits; /* NULL: none */
+    const qk__mark *mark; /* its variables in `env`, by which strays are found; NULL: none */
 } qk__process_spec;
 
 typedef struct qk__process_end {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "worker/clean.h"
+#include "worker/logs.h"
 #include "worker/worker_internal.h"
 
 static _Thread_local qk_task *current_task;
@@ -120,7 +121,8 @@ static void gather(qk__slot *slot, const qk_outcome *outcome)
     bool final = outcome->permanent || claim->attempts >= claim->max_attempts;
 
     report->outcomes[report->count] = *outcome;
-    report->notes[report->count] = final ? QK__NOTE_FINAL : 0;
+    report->notes[report->count] =
+        (uint8_t)((final ? QK__NOTE_FINAL : 0) | (slot->logged ? QK__NOTE_LOGGED : 0));
     report->count++;
 }
 
@@ -162,6 +164,9 @@ static size_t finish(qk__slot *slot, qk_outcome *outcome, bool *progress)
     size_t gathered = slot->report->count;
     pthread_mutex_unlock(&slot->lock);
     free(unused);
+    if (!counts && slot->logged)
+        qk__log_remove(slot->pool->logs_dir, outcome->lease.job, outcome->lease.attempt);
+    slot->logged = false;
     if (!counts)
         qk__outcome_dispose(outcome);
     return gathered;
@@ -209,6 +214,7 @@ void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
     slot->measured_ns = ended;
     learn(&slot->handler->average_us, clipped);
     learn(&pool->average_us, clipped);
+    atomic_store_explicit(&pool->finished_at, ended / 1000, memory_order_relaxed);
     if (progress)
         send_progress(slot, claim);
     if (gathered == QK__REPORT_MAX || clipped >= QK__FAST_US)

@@ -47,6 +47,17 @@ void qk__signals_block(sigset_t *before)
     pthread_sigmask(SIG_BLOCK, &set, before);
 }
 
+/* Nothing is stored any more, but no process of ours stays behind either. */
+static _Noreturn void exit_now(qk_worker *pool)
+{
+    for (int i = 0; i < atomic_load(&pool->slot_count); i++) {
+        pid_t pid = atomic_load(&pool->slots[i]->pid);
+        if (pid > 1)
+            kill(-pid, SIGKILL);
+    }
+    _exit(130);
+}
+
 bool qk__signals_serve(const qk__signals *signals, qk_worker *pool)
 {
     struct pollfd fds[2] = { { .fd = pool->ended_fd, .events = POLLIN },
@@ -60,8 +71,11 @@ bool qk__signals_serve(const qk__signals *signals, qk_worker *pool)
         if (fds[0].revents)
             return count > 1;
         ssize_t got = read(signals->fds[0], bytes, sizeof(bytes));
-        for (ssize_t i = 0; i < got; i++, count++)
+        for (ssize_t i = 0; i < got; i++, count++) {
+            if (count >= 2)
+                exit_now(pool);
             qk__pool_stop(pool, count > 0);
+        }
     }
 }
 

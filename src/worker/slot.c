@@ -20,36 +20,48 @@
 #include "util/error.h"
 #include "worker/worker_internal.h"
 
-#define DRAIN_WAIT_US 100000 /* between looks at what others still hold */
+#define ADMIT_MS 100 /* until `admit` is asked again */
 #define TROUBLE_MIN_MS 50
 #define TROUBLE_MAX_MS 2000
 
-qk_status qk__slot_init(qk__slot *slot, qk_worker *pool, int index)
+qk_status qk__slot_new(qk__slot **out, qk_worker *pool, int index)
 {
-    memset(slot, 0, sizeof(*slot));
+    qk__slot *slot = calloc(1, sizeof(*slot));
+    qk_status rc = slot ? QK_OK : QK_ENOMEM;
+
+    if (!slot)
+        return rc;
     slot->pool = pool;
     slot->index = index;
-    slot->wake_fd = -1;
+    slot->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&slot->lock, NULL);
     atomic_init(&slot->task.cancelled, false);
     slot->task.slot = slot;
     slot->report = calloc(1, sizeof(*slot->report));
     slot->spare = calloc(1, sizeof(*slot->spare));
     if (!slot->report || !slot->spare)
-        return QK_ENOMEM;
-    if (!pool->no_commands)
-        slot->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return !pool->no_commands && slot->wake_fd < 0 ? QK_EIO : QK_OK;
+        rc = QK_ENOMEM;
+    else if (slot->wake_fd < 0)
+        rc = QK_EIO;
+    if (rc == QK_OK)
+        *out = slot;
+    else
+        qk__slot_free(slot);
+    return rc;
 }
 
-void qk__slot_dispose(qk__slot *slot)
+void qk__slot_free(qk__slot *slot)
 {
+    int saved = errno;
+
     free(slot->report);
     free(slot->spare);
     free(slot->task.result);
     if (slot->wake_fd >= 0)
         close(slot->wake_fd);
     pthread_mutex_destroy(&slot->lock);
+    free(slot);
+    errno = saved;
 }
 
 /* Caller holds the pool's lock. */
@@ -65,8 +77,10 @@ static size_t claim_size(qk_worker *pool)
         size = 2 * pool->claim_max;
     if (pool->payload_average > 0 && size > QK__CLAIM_BYTES / pool->payload_average)
         size = QK__CLAIM_BYTES / pool->payload_average;
-    if (size < idle)
+    if (pool->prefetch < 0 || size < idle)
         size = idle;
+    if (pool->prefetch > 0 && size > idle + (size_t)pool->prefetch)
+        size = idle + (size_t)pool->prefetch;
     if (size > QK__CLAIM_MAX)
         size = QK__CLAIM_MAX;
     pool->claim_max = size;
@@ -107,7 +121,7 @@ static void give_back(qk_worker *pool, qk_claims *claims)
 
 /* Makes the claims the pool's current batch. Only the claimer calls this, and the batch before is
  * then used up. On an error the claims are gone too. */
-static qk_status publish(qk_worker *pool, qk_claims *claims)
+static qk_status publish(qk_worker *pool, qk_claims *claims, bool full)
 {
     qk__batch *batch = qk__batch_new(claims);
 
@@ -121,6 +135,7 @@ static qk_status publish(qk_worker *pool, qk_claims *claims)
     qk__batch *before = pool->current;
     pool->current = batch;
     pool->payload_average = payload;
+    pool->full_claim = full;
     for (size_t i = helpers_wanted(pool, claims->count); i > 0; i--)
         pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
@@ -170,30 +185,30 @@ static bool should_end(qk_worker *pool)
     return quiet && drained(pool);
 }
 
-static qk_status claim(qk_worker *pool, size_t max, qk_error *err)
+/* What `admit` lets pass is claimed; nothing: QK_EMPTY, after a while. */
+static qk_status claim(qk_worker *pool, size_t wanted, qk_error *err)
 {
     qk_claims *claims = NULL;
-    qk__claim_request request;
+    size_t max = qk__claim_admitted(pool, wanted);
 
-    qk__pool_request(pool, &request);
-    request.max = max;
-    request.wait_us = pool->drain ? 0 : INT64_MAX;
-    qk_status rc = pool->store->ops->claim(pool->store, &claims, &request, err);
-    if (rc == QK_EMPTY && pool->drain) {
-        if (should_end(pool)) {
-            qk__pool_stop(pool, false);
-            return QK_EMPTY;
-        }
-        request.wait_us = DRAIN_WAIT_US;
-        rc = pool->store->ops->claim(pool->store, &claims, &request, err);
-    }
-    if (rc != QK_OK)
-        return rc;
-    if (claims->count == 0) {
-        qk_claims_free(claims);
+    if (max == 0) {
+        pthread_mutex_lock(&pool->lock);
+        sleep_ms(pool, ADMIT_MS);
+        pthread_mutex_unlock(&pool->lock);
         return QK_EMPTY;
     }
-    rc = publish(pool, claims);
+    bool ask = pool->drain || pool->admit;
+    qk_status rc = qk__claim(&claims, pool, max, !ask, err);
+    if (rc == QK_EMPTY && pool->drain && should_end(pool)) {
+        qk__pool_stop(pool, false);
+        return QK_EMPTY;
+    }
+    if (rc == QK_EMPTY && ask)
+        rc = qk__claim(&claims, pool, pool->admit ? 1 : max, true, err);
+    if (rc != QK_OK)
+        return rc;
+    bool full = claims->count >= max;
+    rc = publish(pool, claims, full);
     return rc == QK_OK ? rc : qk__error(err, rc, "out of memory for claimed jobs");
 }
 
@@ -227,6 +242,8 @@ static void claim_turn(qk__slot *slot, size_t max, int *pause)
         *pause = 0;
     pthread_mutex_lock(&pool->lock);
     pool->claiming = false;
+    if (rc != QK_OK)
+        pool->full_claim = false;
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -257,8 +274,9 @@ static void report_unlocked(qk__slot *slot)
     pthread_mutex_lock(&pool->lock);
 }
 
-/* A batch with something left in it, with a reference; NULL when the pool stops. */
-static qk__batch *next_batch(qk__slot *slot)
+/* A batch with something left in it, with a reference; NULL when the slot is to end: the pool stops,
+ * or has become smaller (*retired). */
+static qk__batch *next_batch(qk__slot *slot, bool *retired)
 {
     qk_worker *pool = slot->pool;
     qk__batch *batch = NULL;
@@ -267,6 +285,9 @@ static qk__batch *next_batch(qk__slot *slot)
 
     pthread_mutex_lock(&pool->lock);
     while (!atomic_load(&pool->stopping)) {
+        *retired = qk__scale_retire(slot);
+        if (*retired)
+            break;
         batch = qk__batch_current(pool);
         if (batch)
             break;
@@ -287,19 +308,25 @@ static qk__batch *next_batch(qk__slot *slot)
     return batch;
 }
 
+static bool is_surplus(const qk_worker *pool)
+{
+    return atomic_load_explicit(&pool->surplus, memory_order_relaxed);
+}
+
 static void work_through(qk__slot *slot)
 {
     qk_worker *pool = slot->pool;
     size_t index;
 
     slot->measured_ns = 0; /* waiting is not run time */
-    while (!atomic_load_explicit(&pool->stopping, memory_order_relaxed) &&
-           qk__batch_take(slot->batch, &index)) {
+    while (!atomic_load_explicit(&pool->stopping, memory_order_relaxed) && !is_surplus(pool) &&
+           qk__slot_enter(slot) && qk__batch_take(slot->batch, &index)) {
         if (atomic_load_explicit(&slot->batch->lost[index], memory_order_relaxed))
             atomic_fetch_add(&pool->lost, 1);
         else
             qk__slot_run(slot, &slot->batch->claims->items[index]);
     }
+    qk__slot_leave(slot);
 }
 
 /* The last slot to end tells who waits for the pool. */
@@ -314,16 +341,10 @@ static void end(qk_worker *pool)
         qk__log_write(pool->log, QK_LOG_ERROR, "worker %s: cannot signal its end", pool->id);
 }
 
-void *qk__slot_main(void *arg)
+/* What nobody will start goes back. */
+static void hand_back_rest(qk__slot *slot)
 {
-    qk__slot *slot = arg;
     qk_worker *pool = slot->pool;
-
-    while ((slot->batch = next_batch(slot)) != NULL) {
-        work_through(slot);
-        qk__batch_release(slot->batch);
-    }
-    qk__slot_report(slot);
 
     pthread_mutex_lock(&pool->lock);
     qk__batch *rest = qk__batch_current(pool);
@@ -331,6 +352,21 @@ void *qk__slot_main(void *arg)
     if (rest)
         qk__batch_hand_back(pool, rest, slot->spare, true);
     qk__batch_release(rest);
-    end(pool);
+}
+
+void *qk__slot_main(void *arg)
+{
+    qk__slot *slot = arg;
+    bool retired = false;
+
+    while ((slot->batch = next_batch(slot, &retired)) != NULL) {
+        work_through(slot);
+        qk__batch_release(slot->batch);
+    }
+    qk__slot_report(slot);
+    if (retired)
+        return NULL;
+    hand_back_rest(slot);
+    end(slot->pool);
     return NULL;
 }

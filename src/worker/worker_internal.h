@@ -6,7 +6,8 @@
  * wait for the disk, hence the reporter.
  *
  * Locks, none of which is ever held together with another or across a call of the store:
- *   pool->lock    state, who is claiming, the batch being handed around, waiting slots
+ *   pool->lock    state, who is claiming, the batch being handed around, waiting slots, how many
+ *                 slots there should be, jobs that need several
  *   slot->lock    the running job of a slot and the outcomes it gathers
  *   outbox->lock  outcomes on their way to being durable
  *   keeper_lock   the keeper's sleep
@@ -18,24 +19,37 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include <queuack/worker.h>
 
 #include "queue/queue_internal.h"
 #include "worker/outbox.h"
+#include "worker/procs.h"
 
+#define QK__SLOTS_MAX 4096
+#define QK__SWEEP_EVERY 16 /* kept outputs between two looks at how much is kept */
 #define QK__CLAIM_MAX 512 /* jobs taken from the store at once */
 #define QK__CLAIM_WORK_US 50000 /* … and the work they should at most amount to */
 #define QK__CLAIM_BYTES ((size_t)16 << 20) /* … and about how much payload */
 #define QK__FAST_US 50 /* below: not worth another thread, outcomes may gather */
 #define QK__TICK_US 100000 /* how often the keeper looks while something runs */
+#define QK__BEAT_US 10000000 /* an idle keeper looks, and tells the store it lives, so often */
 #define QK__EWMA_UNKNOWN UINT_MAX
 #define QK__NEVER INT64_MAX
+
+/* A program that handles a kind. */
+typedef struct qk__program {
+    char **argv; /* NULL-terminated */
+    char *cwd; /* NULL: the worker's */
+    qk_limits limits;
+} qk__program;
 
 /* A kind and what runs it. Constant once the pool has started, but for the average. */
 typedef struct qk__handler {
     char kind[QK_NAME_MAX + 1];
     qk_handler_fn fn; /* NULL: the command executor */
+    qk__program *program; /* for it; NULL: the payload says what to run */
     void *user;
     atomic_uint average_us; /* of its run time, moving; QK__EWMA_UNKNOWN at first */
 } qk__handler;
@@ -63,6 +77,15 @@ typedef enum qk__cut_reason {
 
 typedef struct qk__slot qk__slot;
 typedef struct qk__keeper qk__keeper;
+typedef struct qk__plugin qk__plugin;
+typedef struct qk__share qk__share;
+
+/* Of a slot's thread; guarded by the pool's lock. */
+typedef enum qk__thread_state {
+    QK__THREAD_NONE = 0,
+    QK__THREAD_LIVE = 1,
+    QK__THREAD_ENDED = 2, /* to be joined */
+} qk__thread_state;
 
 /* The public handle of a running job: one per slot, reused. Everything but `cancelled` is guarded
  * by the slot's lock; claim is constant during a run. */
@@ -82,7 +105,10 @@ struct qk__slot {
     qk_worker *pool;
     int index;
     pthread_t thread;
+    qk__thread_state thread_state;
     int wake_fd; /* eventfd: made readable when the cancel flag of a command is set */
+    atomic_bool active; /* may run jobs now; see wide.c */
+    atomic_int pid; /* of the command that runs; 0: none */
 
     pthread_mutex_t lock;
     bool running;
@@ -99,6 +125,8 @@ struct qk__slot {
     qk__batch *batch;
     qk__handler *handler; /* of the last job */
     int64_t measured_ns; /* machine's clock when the last job ended */
+    int extra; /* slots that its job holds beside its own */
+    bool logged; /* its job left an output file that goes once the outcome is stored */
 };
 
 typedef enum qk__pool_state {
@@ -120,6 +148,11 @@ struct qk_worker {
     void *on_finished_user;
     char **queues; /* copies */
     size_t queue_count;
+    qk__share *shares; /* per queue; NULL: strict order */
+    int prefetch;
+    qk_admit_fn admit; /* NULL: nobody is asked */
+    void *admit_user;
+    qk__plugin *plugins; /* a list, the last loaded first */
     char *queues_json;
     const char **kinds; /* into handlers; made at start */
     qk__handler *handlers; /* sorted by kind from start on */
@@ -129,9 +162,13 @@ struct qk_worker {
     char **environment; /* for commands: the process's at start, NULL-terminated */
     char *command_dir; /* private folder for commands' files; made at start */
     char *upstream_path;
+    bool adopt_orphans;
+    int logs_dir; /* <store>.logs; -1: none */
+    atomic_uint logs_kept;
+    qk__procs *procs; /* NULL: none */
 
-    qk__slot *slots;
-    int slot_count;
+    qk__slot **slots; /* room for QK__SLOTS_MAX; one that was made stays until the pool is freed */
+    atomic_int slot_count; /* made so far */
     int ended_fd; /* eventfd: readable once every slot has ended */
 
     pthread_mutex_t lock;
@@ -141,12 +178,23 @@ struct qk_worker {
     bool claiming; /* one slot is inside store->claim */
     unsigned waiting; /* slots inside `wake` */
     unsigned alive; /* slots whose thread has not ended */
+    bool full_claim; /* the last claim brought as many as were asked for */
+    bool gathering; /* a job waits for its further slots */
+    pthread_cond_t wide; /* who waits for slots, or to be let on */
     unsigned runs; /* callers inside qk_worker_run */
     size_t claim_max; /* the last claim's limit */
     size_t payload_average; /* bytes of a payload in the last claims */
     qk__batch *current; /* the only batch that can have items nobody took */
 
     atomic_bool stopping, hard;
+    atomic_int target; /* how many slots there should be */
+    atomic_bool surplus; /* there are more: slots look for it between two jobs */
+    atomic_int held; /* slots that jobs hold beside their own */
+    int min_slots, max_slots; /* by load */
+    int64_t idle_us, idle_since_us; /* since when there are slots to spare; 0: there are none */
+    atomic_llong claimed_at, looked_at, finished_at; /* machine's clock in us; 0: never */
+    atomic_llong claim_time_us;
+    atomic_ullong seen_waiting, seen_claimed; /* by the keeper, for `admit` */
     atomic_uint average_us; /* of every job's run time, moving */
     atomic_ullong done, failed, retried, lost;
 
@@ -164,11 +212,51 @@ static inline int64_t qk__pool_now(const qk_worker *pool)
     return pool->clock.monotonic_us(pool->clock.user);
 }
 
+static inline int64_t qk__machine_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* pool.c */
 void qk__pool_stop(qk_worker *pool, bool hard);
-qk__handler *qk__pool_handler(const qk_worker *pool, const char *kind);
 /* What the store is asked for; borrows from the pool. */
 void qk__pool_request(const qk_worker *pool, qk__claim_request *request);
+
+/* handlers.c */
+qk__handler *qk__pool_handler(const qk_worker *pool, const char *kind);
+/* The kinds to claim, in the order that lookups need. Caller holds the lock. */
+qk_status qk__handlers_seal(qk_worker *pool, qk_error *err);
+void qk__handlers_free(qk_worker *pool);
+bool qk__pool_runs_commands(const qk_worker *pool); /* of any kind */
+
+/* plugin.c */
+void qk__plugins_close(qk_worker *pool);
+
+/* claim.c: one claim by the claimer; QK_EMPTY when there was nothing. With `wait` false it returns at
+ * once. */
+qk_status qk__claim(qk_claims **out, qk_worker *pool, size_t max, bool wait, qk_error *err);
+qk_status qk__shares_init(qk_worker *pool, const int *weights); /* QK_ENOMEM */
+/* How many of `wanted` jobs may be taken now. */
+size_t qk__claim_admitted(qk_worker *pool, size_t wanted);
+
+/* scale.c. Both with the pool's lock held: makes the threads the target asks for; and whether the
+ * caller's slot is one too many, which it then must take for its end. */
+qk_status qk__scale_up(qk_worker *pool, qk_error *err);
+bool qk__scale_retire(qk__slot *slot);
+/* Adapts the target to the load. The keeper. */
+void qk__scale_look(qk_worker *pool, int64_t machine_us, int running);
+
+/* wide.c: jobs that need several slots. */
+/* Before a slot takes jobs, and between two; may wait. False: the pool stops. */
+bool qk__slot_enter(qk__slot *slot);
+void qk__slot_leave(qk__slot *slot);
+/* Waits until the running job of the slot has `slots` (at most all of the pool's); its time starts
+ * then. False: it was cut short or the pool stops. */
+bool qk__slots_gather(qk__slot *slot, int slots);
+void qk__slots_release(qk__slot *slot);
 
 /* batch.c */
 qk__batch *qk__batch_new(qk_claims *claims); /* takes the claims; NULL: out of memory */
@@ -178,13 +266,15 @@ bool qk__batch_take(qk__batch *batch, size_t *index);
 bool qk__batch_exhausted(const qk__batch *batch);
 /* The pool's current batch with a reference, NULL if nothing in it is left. Caller holds the lock. */
 qk__batch *qk__batch_current(const qk_worker *pool);
+/* True if something in it is left. Caller holds the lock. */
+bool qk__batch_waits(const qk_worker *pool);
 /* Gives what nobody took back to the store. wait: all of it, however long that takes; otherwise
  * what can be taken in without waiting, and `report` may keep some. */
 void qk__batch_hand_back(qk_worker *pool, qk__batch *batch, qk__report *report, bool wait);
 
 /* slot.c */
-qk_status qk__slot_init(qk__slot *slot, qk_worker *pool, int index);
-void qk__slot_dispose(qk__slot *slot);
+qk_status qk__slot_new(qk__slot **out, qk_worker *pool, int index); /* QK_ENOMEM, QK_EIO */
+void qk__slot_free(qk__slot *slot);
 void *qk__slot_main(void *slot);
 
 /* run.c */
@@ -213,7 +303,8 @@ typedef struct qk__signals {
 } qk__signals;
 /* From here on they wait to be served. QK_ESTATE: another pool of the process has them. */
 qk_status qk__signals_open(qk__signals *signals, qk_error *err);
-/* Acts on them until the slots have ended. True if more than one came. */
+/* Acts on them until the slots have ended. True if more than one came; does not return after the
+ * third. */
 bool qk__signals_serve(const qk__signals *signals, qk_worker *pool);
 void qk__signals_close(qk__signals *signals);
 /* Blocks in this thread what asynchronous signals there are, so that threads made next run none of

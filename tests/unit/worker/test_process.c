@@ -28,9 +28,10 @@ static int cancel_fd;
 static int ticks;
 static void (*on_tick)(void);
 
-static void tick(void *user)
+static void tick(void *user, const qk__process_end *so_far)
 {
     (void)user;
+    (void)so_far;
     ticks++;
     if (on_tick)
         on_tick();
