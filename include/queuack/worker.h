@@ -101,6 +101,9 @@ QK_API qk_status qk_worker_handle_command(qk_worker *worker, const char *kind,
  */
 QK_API qk_status qk_worker_plugin(qk_worker *worker, const char *path, qk_error *err);
 
+/* True if jobs of the kind can run here. */
+QK_API bool qk_worker_handles(const qk_worker *worker, const char *kind);
+
 /* Starts the slots and returns. The pool's threads block signals, and children that handlers make
  * inherit that. QK_EINVAL: there is nothing it could run. QK_ESTATE: it was started before. */
 QK_API qk_status qk_worker_start(qk_worker *worker, qk_error *err);

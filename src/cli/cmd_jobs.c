@@ -9,6 +9,7 @@
 #include "filter.h"
 #include "job_out.h"
 #include "list.h"
+#include "logs_follow.h"
 #include "rows.h"
 #include "values.h"
 
@@ -206,8 +207,14 @@ static qk_status run_logs(cli *cli)
     qk_status rc = QK_OK;
     if (given)
         rc = cli_parse_int(&attempt, "--attempt", given, 1, INT_MAX, &cli->err);
-    if (!rc)
+    if (!rc && cli_has(cli, "follow")) {
+        rc = logs_follow(cli, cli->words[0], attempt);
+        if (rc != QK_EMPTY)
+            return rc;
+        rc = cli_resolve(cli, &id, cli->words[0]); /* the store is open now */
+    } else if (!rc) {
         rc = open_job(cli, &id);
+    }
     if (!rc)
         rc = qk_job_get(&job, cli->queue, id, &cli->err);
     if (rc)
@@ -231,12 +238,13 @@ static qk_status run_logs(cli *cli)
 static const cli_option logs_options[] = {
     { "attempt", 0, "N", "Of this attempt (default: the last)", false },
     { "all", 0, NULL, "Of all attempts", false },
+    { "follow", 'f', NULL, "While it runs: print what it writes until it ends", false },
     { 0 },
 };
 
 const cli_command cli_cmd_jobs_logs = {
     .name = "jobs logs",
-    .synopsis = "JOB [--attempt N | --all]",
+    .synopsis = "JOB [--attempt N | --all] [-f]",
     .summary = "Print the last output of a job",
     .options = logs_options,
     .min_words = 1,

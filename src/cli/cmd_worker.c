@@ -6,28 +6,10 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "job_args.h"
 #include "text.h"
-#include "values.h"
+#include "worker_args.h"
 #include "worker_lines.h"
 #include "worker_metrics.h"
-
-static qk_status read_queues(cli *cli, const char **queues, size_t *count)
-{
-    size_t at = 0;
-    const char *name;
-    while ((name = cli_next_value(cli, "queue", &at))) {
-        qk_status rc = job_check_name("-q", name, &cli->err);
-        if (rc)
-            return rc;
-        if (strchr(name, '='))
-            return cli_error(&cli->err, QK_EUNSUPPORTED,
-                             "weights of queues are not supported yet: name them in order, -q a -q "
-                             "b");
-        queues[(*count)++] = name;
-    }
-    return QK_OK;
-}
 
 static bool is_ours(const qk_worker_options *options, const char *queue)
 {
@@ -40,8 +22,16 @@ static bool is_ours(const qk_worker_options *options, const char *queue)
     return false;
 }
 
-/* Jobs that wait in its queues: of kinds it runs, and of others, which it warns of. */
-static uint64_t look_at_waiting(cli *cli, const qk_worker_options *options, bool warn)
+static bool can_run(const qk_worker *worker, const qk_worker_options *options, const char *kind)
+{
+    return worker ? qk_worker_handles(worker, kind)
+                  : strcmp(kind, "command") == 0 && !options->no_commands;
+}
+
+/* Jobs that wait in its queues: of kinds it runs, and of others, which it warns of. Without a worker
+ * it runs commands, if any. */
+static uint64_t look_at_waiting(cli *cli, const qk_worker *worker, const qk_worker_options *options,
+                                bool warn)
 {
     qk_rows *rows = NULL;
     qk_error ignored = QK_ERROR_INIT;
@@ -57,12 +47,12 @@ static uint64_t look_at_waiting(cli *cli, const qk_worker_options *options, bool
         const char *count = qk_rows_text(rows, 2);
         if (!queue || !kind || !count || !is_ours(options, queue))
             continue;
-        if (strcmp(kind, "command") == 0 && !options->no_commands)
+        if (can_run(worker, options, kind))
             runnable += strtoull(count, NULL, 10);
         else if (warn)
             cli_note(cli,
                      "%s job%s of kind \"%s\" in queue \"%s\" cannot run here: a program that "
-                     "handles the kind must take %s",
+                     "handles the kind must take %s, such as --handler KIND=COMMAND",
                      count, strcmp(count, "1") == 0 ? "" : "s", kind, queue,
                      strcmp(count, "1") == 0 ? "it" : "them");
     }
@@ -107,7 +97,7 @@ static void print_summary(cli *cli, const qk_worker_stats *stats)
     puts("}");
 }
 
-static qk_status run_pool(cli *cli, qk_worker_options *options)
+static qk_status run_pool(cli *cli, worker_args *args, qk_worker_options *options)
 {
     qk_worker *worker = NULL;
     worker_lines *lines = NULL;
@@ -124,17 +114,21 @@ static qk_status run_pool(cli *cli, qk_worker_options *options)
         rc = worker_metrics_open(&metrics, cli, file, &cli->err);
     if (!rc)
         rc = qk_worker_open(&worker, cli->queue, options, &cli->err);
+    if (!rc)
+        rc = worker_args_handlers(cli, args, worker);
     if (!rc) {
+        look_at_waiting(cli, worker, options, true);
         greet(cli, worker, options);
         rc = qk_worker_run(worker, &cli->err);
         qk_worker_stats_get(&stats, worker);
     }
+    uint64_t left = !rc && options->drain ? look_at_waiting(cli, worker, options, false) : 0;
     qk_worker_close(worker);
     worker_lines_close(lines);
     worker_metrics_close(metrics);
     if (rc)
         return rc;
-    if (options->drain && look_at_waiting(cli, options, false) > 0)
+    if (left > 0)
         return cli_error(&cli->err, QK_EINTERRUPTED,
                          "stopped before the queue was drained: start it again");
     print_summary(cli, &stats);
@@ -145,33 +139,32 @@ static qk_status run_pool(cli *cli, qk_worker_options *options)
 static qk_status run_worker(cli *cli)
 {
     qk_worker_options options = QK_WORKER_OPTIONS_INIT;
-    const char *slots = cli_value(cli, "jobs");
-    const char **queues = calloc(cli->given_count + 1, sizeof(*queues));
-    qk_status rc = queues ? QK_OK : cli_error(&cli->err, QK_ENOMEM, "out of memory");
+    worker_args args;
     options.drain = cli_has(cli, "drain");
     options.no_commands = cli_has(cli, "no-commands");
     options.handle_signals = true;
-    if (!rc)
-        rc = read_queues(cli, queues, &options.queue_count);
-    if (options.queue_count)
-        options.queues = queues;
-    if (!rc && slots)
-        rc = cli_parse_int(&options.concurrency, "-j", slots, 1, 4096, &cli->err);
+    options.adopt_orphans = true;
+    qk_status rc = worker_args_read(cli, &args, &options);
     if (!rc)
         rc = cli_open(cli, true);
-    if (!rc) {
-        look_at_waiting(cli, &options, true);
-        /* Without commands there is nothing here that it could run, so it has drained already. */
-        if (!options.no_commands || !options.drain)
-            rc = run_pool(cli, &options);
-    }
-    free(queues);
+    bool handles = !options.no_commands || cli_has(cli, "handler") || cli_has(cli, "plugin");
+    /* Without anything to run it has drained already. */
+    if (!rc && (handles || !options.drain))
+        rc = run_pool(cli, &args, &options);
+    else if (!rc)
+        look_at_waiting(cli, NULL, &options, true);
+    worker_args_dispose(&args);
     return rc;
 }
 
 static const cli_option options[] = {
-    { "queue", 'q', "QUEUE", "Take from this queue; several: the first before the second", true },
-    { "jobs", 'j', "N", "Run so many at a time (default: one per core)", false },
+    { "queue", 'q', "QUEUE[=WEIGHT]", "Take from this queue; several: in order, or by weight",
+      true },
+    { "jobs", 'j', "N[-MAX]", "Run so many at a time (default: one per core); up to MAX by load",
+      false },
+    { "handler", 0, "KIND=COMMAND",
+      "Run jobs of this kind with a program, the payload on its input", true },
+    { "plugin", 0, "FILE.so", "Load handlers from a plugin", true },
     { "drain", 0, NULL, "End when nothing it can run is left; exit 1 if a job failed", false },
     { "metrics", 0, "FILE", "Keep a file of metrics for Prometheus, renewed every 5 s", false },
     { "no-commands", 0, NULL, "Run no commands: only look after the store", false },
@@ -180,10 +173,17 @@ static const cli_option options[] = {
 
 const cli_command cli_cmd_worker = {
     .name = "worker",
-    .synopsis = "[-q QUEUE]… [-j N] [--drain]",
+    .synopsis = "[-q QUEUE]… [-j N] [--drain] [--handler KIND=COMMAND]… [--plugin FILE.so]…",
     .summary = "Run jobs until told to stop",
-    .help = "It runs jobs of the kind command. The first SIGINT or SIGTERM lets running jobs\n"
-            "finish, the second ends them. A line per finished job goes to standard error.",
+    .help =
+        "It runs jobs of the kind command, and of kinds given a handler: a program (split into\n"
+        "words, no shell) that reads the payload from its standard input and answers with a last\n"
+        "line of JSON or the file $QUEUACK_RESULT, or a plugin (see queuack/plugin.h).\n\n"
+        "-q a -q b takes from a before b; -q a=3 -q b=1 takes three from a for one from b.\n"
+        "-j 2-8 starts with 2 slots, and has up to 8 while all are busy.\n\n"
+        "The first SIGINT or SIGTERM lets running jobs finish and hands back the others, the\n"
+        "second ends them, the third ends the program. A line per finished job goes to standard\n"
+        "error.",
     .options = options,
     .run = run_worker,
 };

@@ -158,3 +158,23 @@ size_t qk__claim_admitted(qk_worker *pool, size_t wanted)
     size_t take = pool->admit(pool->admit_user, &load);
     return take < wanted ? take : wanted;
 }
+
+void qk__claim_look(qk_worker *pool)
+{
+    qk_stats *stats = NULL;
+    uint64_t waiting = 0, claimed = 0;
+
+    if (pool->store->ops->stats(pool->store, &stats, NULL) != QK_OK)
+        return;
+    for (size_t i = 0; i < stats->count; i++) {
+        for (size_t j = 0; j < pool->queue_count; j++) {
+            if (strcmp(stats->queues[i].name, pool->queues[j]) != 0)
+                continue;
+            waiting += stats->queues[i].counts[QK_JOB_PENDING];
+            claimed += stats->queues[i].counts[QK_JOB_CLAIMED];
+        }
+    }
+    atomic_store(&pool->seen_waiting, waiting);
+    atomic_store(&pool->seen_claimed, claimed);
+    qk_stats_free(stats);
+}

@@ -120,6 +120,18 @@ qk_status qk__handlers_seal(qk_worker *pool, qk_error *err)
     return QK_OK;
 }
 
+bool qk_worker_handles(const qk_worker *worker, const char *kind)
+{
+    qk_worker *pool = (qk_worker *)(uintptr_t)worker;
+
+    pthread_mutex_lock(&pool->lock);
+    bool found = strcmp(kind, "command") == 0 && !pool->no_commands;
+    for (size_t i = 0; i < pool->handler_count && !found; i++)
+        found = strcmp(pool->handlers[i].kind, kind) == 0;
+    pthread_mutex_unlock(&pool->lock);
+    return found;
+}
+
 bool qk__pool_runs_commands(const qk_worker *pool)
 {
     for (size_t i = 0; i < pool->handler_count; i++) {

@@ -298,28 +298,6 @@ static void beat(keeper *keeper, bool gone)
     keeper->beat_us = keeper->now + QK__BEAT_US;
 }
 
-/* What `admit` is told. Counts of the queues, which cost the store no look at its jobs. */
-static void look_at_backlog(keeper *keeper)
-{
-    qk_worker *pool = keeper->pool;
-    qk_stats *stats = NULL;
-    uint64_t waiting = 0, claimed = 0;
-
-    if (pool->store->ops->stats(pool->store, &stats, NULL) != QK_OK)
-        return;
-    for (size_t i = 0; i < stats->count; i++) {
-        for (size_t j = 0; j < pool->queue_count; j++) {
-            if (strcmp(stats->queues[i].name, pool->queues[j]) != 0)
-                continue;
-            waiting += stats->queues[i].counts[QK_JOB_PENDING];
-            claimed += stats->queues[i].counts[QK_JOB_CLAIMED];
-        }
-    }
-    atomic_store(&pool->seen_waiting, waiting);
-    atomic_store(&pool->seen_claimed, claimed);
-    qk_stats_free(stats);
-}
-
 static void look(keeper *keeper)
 {
     qk_worker *pool = keeper->pool;
@@ -341,7 +319,7 @@ static void look(keeper *keeper)
         keeper->busy_us = keeper->now;
     qk__scale_look(pool, keeper->machine_us, keeper->running);
     if (pool->admit)
-        look_at_backlog(keeper);
+        qk__claim_look(pool);
     if (pool->adopt_orphans)
         qk__spawn_reap_adopted();
     if (keeper->now >= keeper->beat_us)

@@ -241,6 +241,8 @@ qk_status qk__claim(qk_claims **out, qk_worker *pool, size_t max, bool wait, qk_
 qk_status qk__shares_init(qk_worker *pool, const int *weights); /* QK_ENOMEM */
 /* How many of `wanted` jobs may be taken now. */
 size_t qk__claim_admitted(qk_worker *pool, size_t wanted);
+/* Notes what `admit` will be told of the queues. The keeper. */
+void qk__claim_look(qk_worker *pool);
 
 /* scale.c. Both with the pool's lock held: makes the threads the target asks for; and whether the
  * caller's slot is one too many, which it then must take for its end. */

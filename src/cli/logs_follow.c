@@ -1,0 +1,100 @@
+/*
+ * Following output; see logs_follow.h. It is read from files beside the store, so a worker that has
+ * the store open is not asked and not disturbed. The program's one thread.
+ */
+#include "logs_follow.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "text.h"
+
+#define POLL_MS 100
+#define OWNER_MS 1 /* another process that has the store may keep it for hours */
+
+static bool by_suffix(const char *job)
+{
+    size_t length = strlen(job);
+    return length >= 6 && length <= 32 && strspn(job, "0123456789abcdefABCDEF") == length;
+}
+
+/* The output of the job as it was named; the store may be closed. */
+static qk_status open_log(qk_job_log **out, cli *cli, const char *job, int attempt)
+{
+    qk_id id;
+    const char *store = cli_store_url(cli);
+    qk_error ignored = QK_ERROR_INIT;
+    qk_status rc = qk_id_parse(&id, job);
+    if (rc)
+        rc = strcmp(job, "@1") == 0 ? qk_job_log_find(&id, store, NULL, &ignored)
+             : by_suffix(job)       ? qk_job_log_find(&id, store, job, &ignored)
+                                    : QK_ENOTFOUND;
+    return rc ? rc : qk_job_log_open(out, store, id, attempt, &ignored);
+}
+
+/* Prints what came since the last look. */
+static qk_status print_more(cli *cli, qk_job_log *log, qk_log_stream stream, uint64_t *offset,
+                            bool *any)
+{
+    char chunk[65537];
+    size_t length = 0;
+    uint64_t skipped = 0;
+    qk_status rc;
+    while (!(rc = qk_job_log_read(&length, chunk, sizeof(chunk) - 1, offset, &skipped, log, stream,
+                                  &cli->err)) &&
+           length > 0) {
+        *any = true;
+        if (skipped)
+            printf("\n… %llu bytes are not kept …\n", (unsigned long long)skipped);
+        for (size_t i = 0; i < length; i++) {
+            if (chunk[i] == '\0')
+                chunk[i] = '?';
+        }
+        chunk[length] = '\0';
+        cli_put_block(stdout, chunk, !cli_is_terminal());
+    }
+    if (!rc && *any)
+        rc = cli_flush(&cli->err);
+    return rc;
+}
+
+static qk_status follow_log(cli *cli, qk_job_log *log)
+{
+    uint64_t offsets[2] = { 0, 0 };
+    qk_status rc = QK_OK;
+    bool ended = false;
+    while (!rc && !ended && !cli_interrupted) {
+        bool any = false;
+        ended = qk_job_log_ended(log); /* before the last look, so that nothing is missed */
+        rc = print_more(cli, log, QK_STREAM_OUT, &offsets[0], &any);
+        if (!rc)
+            rc = print_more(cli, log, QK_STREAM_ERR, &offsets[1], &any);
+        if (!rc && !ended && !any)
+            poll(NULL, 0, POLL_MS);
+    }
+    return rc;
+}
+
+qk_status logs_follow(cli *cli, const char *job, int attempt)
+{
+    qk_job_log *log = NULL;
+    bool said = false;
+    for (;;) {
+        if (open_log(&log, cli, job, attempt) == QK_OK) {
+            qk_status rc = follow_log(cli, log);
+            qk_job_log_close(log);
+            return rc;
+        }
+        cli->owner_wait = qk_ms(OWNER_MS);
+        qk_status rc = cli_open(cli, false);
+        if (rc != QK_EBUSY)
+            return rc ? rc : QK_EMPTY;
+        if (!said)
+            cli_note(cli,
+                     "another process has the store, and there is no output of %s yet: "
+                     "waiting for it",
+                     job);
+        said = true;
+        poll(NULL, 0, POLL_MS);
+    }
+}
