@@ -25,7 +25,7 @@ static const bench_row rows[] = {
     { "sql", "queries over many finished jobs while jobs run", bench_row_sql },
     { "memory", "memory per waiting job", bench_row_memory },
     { "open", "opening: new, closed, killed, moved from memory", bench_row_open },
-    { "command", "the program `true` as a job, beside xargs", bench_row_command },
+    { "command", "the program `true` as a job, beside xargs and make", bench_row_command },
     { "metrics", "counting a job, and the text for Prometheus", bench_row_metrics },
     { "sustained", "a steady rate; with --sustained SECONDS", bench_row_sustained },
 };

@@ -1,8 +1,8 @@
 /*
- * Row "command": the program `true` as a durable job with its output captured, beside xargs.
+ * Row "command": the program `true` as a durable job with its output captured, beside xargs and make.
  *
- * Both start the same program with the same parallelism, in turn; xargs reads its lines from a file
- * and neither keeps results nor survives anything.
+ * All start the same program with the same parallelism, in turn; xargs reads its lines from a file,
+ * make its targets, and neither keeps results nor survives anything.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -49,6 +49,23 @@ static void write_lines(const char *path, uint64_t total)
         bench_die("%s cannot be written", path);
 }
 
+/* Runs a tool with a file on its standard input; how long it took. */
+static double time_tool(char *const argv[], const char *input)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t child;
+    int status = 0;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
+    double began = bench_now();
+    if (posix_spawnp(&child, argv[0], &actions, NULL, argv, environ) ||
+        waitpid(child, &status, 0) < 0 || status)
+        bench_die("%s failed", argv[0]);
+    double seconds = bench_now() - began;
+    posix_spawn_file_actions_destroy(&actions);
+    return seconds;
+}
+
 static double with_xargs(const bench *b, uint64_t total)
 {
     char path[BENCH_PATH_SIZE], parallel[32];
@@ -56,32 +73,46 @@ static double with_xargs(const bench *b, uint64_t total)
     snprintf(parallel, sizeof parallel, "-P%d", b->slots);
     char xargs[] = "xargs", one[] = "-n1", program[] = "true";
     char *const argv[] = { xargs, parallel, one, program, NULL };
-    posix_spawn_file_actions_t actions;
-    pid_t child;
-    int status = 0;
     write_lines(path, total);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, path, O_RDONLY, 0);
-    double began = bench_now();
-    if (posix_spawnp(&child, xargs, &actions, NULL, argv, environ) ||
-        waitpid(child, &status, 0) < 0 || status)
-        bench_die("xargs failed");
-    double seconds = bench_now() - began;
-    posix_spawn_file_actions_destroy(&actions);
+    double seconds = time_tool(argv, path);
+    unlink(path);
+    return seconds;
+}
+
+/* A target per command, each a program: `true` alone would be the shell's own. */
+static double with_make(const bench *b, uint64_t total)
+{
+    char path[BENCH_PATH_SIZE], parallel[32], targets[32];
+    snprintf(path, sizeof path, "%s/makefile", b->dir);
+    snprintf(parallel, sizeof parallel, "-j%d", b->slots);
+    snprintf(targets, sizeof targets, "N=%llu", (unsigned long long)total);
+    FILE *file = fopen(path, "we");
+    if (!file || fputs("ALL := $(shell seq $(N))\n.PHONY: all $(ALL)\nall: $(ALL)\n"
+                       "$(ALL):\n\t@/bin/true\n",
+                       file) < 0 ||
+        fclose(file))
+        bench_die("%s cannot be written", path);
+    char make[] = "make", quiet[] = "-s", from[] = "-f", all[] = "all";
+    char *const argv[] = { make, quiet, parallel, targets, from, path, all, NULL };
+    double seconds = time_tool(argv, "/dev/null");
     unlink(path);
     return seconds;
 }
 
 void bench_row_command(bench *b)
 {
-    uint64_t total = b->full ? 10000 : 300;
-    double jobs[3], xargs[3];
+    uint64_t total = b->full ? 10000 : 1000;
+    double jobs[3], xargs[3], make[3];
     for (size_t i = 0; i < 3; i++) {
         jobs[i] = (double)total / as_jobs(b, total);
         xargs[i] = (double)total / with_xargs(b, total);
+        make[i] = (double)total / with_make(b, total);
     }
     double ours = bench_quantile(jobs, 3, 0.5), theirs = bench_quantile(xargs, 3, 0.5);
+    double makes = bench_quantile(make, 3, 0.5);
     bench_report(b, "command_per_s", ours, "/s", "`true` as a durable job, %d slots", b->slots);
     bench_report(b, "xargs_per_s", theirs, "/s", "xargs -P%d -n1 true", b->slots);
+    bench_report(b, "make_per_s", makes, "/s", "make -j%d, a target each", b->slots);
     bench_report(b, "command_vs_xargs", ours / theirs, "x", "ratio");
+    bench_report(b, "command_vs_make", ours / makes, "x", "ratio");
 }

@@ -1,0 +1,70 @@
+#!/bin/bash
+# Soak: many short commands through one worker, watching its descriptors, memory and zombies.
+#
+# usage: bench/soak_commands.sh PROGRAM [COMMANDS] [SLOTS]
+#
+# Prints a line per look (commands done, descriptors, resident KiB, zombies, threads) and fails if
+# descriptors or zombies are more at the end than after the first tenth, or memory is more than a
+# fifth above it. Every tenth command prints, every hundredth fails, so that all paths are trodden.
+set -eu
+
+queuack=$(readlink -f "$1")
+total=${2:-100000}
+slots=${3:-2}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/queuack-soak-XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+export QUEUACK_DB=$dir/q.duckdb TMPDIR=$dir
+
+awk -v n="$total" 'BEGIN {
+    for (i = 1; i <= n; i++)
+        print i % 100 == 0 ? "{\"command\":[\"false\"]}" : \
+              i % 10 == 0 ? "{\"command\":[\"echo\",\"{\\\"n\\\":1}\"]}" : "{\"command\":[\"true\"]}"
+}' >"$dir/jobs.jsonl"
+"$queuack" enqueue --quiet --batch "$dir/jobs.jsonl" >/dev/null
+rm "$dir/jobs.jsonl"
+
+mkfifo "$dir/lines"
+began=$(date +%s)
+# Its lines about finished jobs tell how far it is.
+"$queuack" worker --drain -j "$slots" 2>"$dir/lines" >/dev/null &
+worker=$!
+
+look() {
+    local fds memory threads zombies
+    fds=$(find "/proc/$worker/fd" -mindepth 1 2>/dev/null | wc -l)
+    memory=$(awk '/^VmRSS/ {print $2}' "/proc/$worker/status")
+    threads=$(awk '/^Threads/ {print $2}' "/proc/$worker/status")
+    zombies=$(ps -o stat= --ppid "$worker" | grep -c '^Z' || :)
+    printf '%8d done  %4d descriptors  %8d KiB  %3d zombies  %3d threads\n' \
+        "$1" "$fds" "$memory" "$zombies" "$threads"
+    last_fds=$fds last_memory=$memory last_zombies=$zombies
+}
+
+every=$((total / 20))
+count=0
+first_fds=
+while read -r line; do
+    case $line in
+    "… and "*) line=${line#… and }; count=$((count + ${line%% *})) ;;
+    *) count=$((count + 1)) ;;
+    esac
+    if [ "$count" -ge "${next:-$every}" ] && [ "$count" -lt $((total - slots * 50)) ]; then
+        look "$count"
+        next=$((count + every))
+        [ -n "$first_fds" ] || [ "$count" -lt $((total / 10)) ] || {
+            first_fds=$last_fds first_memory=$last_memory
+        }
+    fi
+done <"$dir/lines"
+code=0
+wait "$worker" || code=$?
+seconds=$(($(date +%s) - began))
+echo "$total commands in $seconds s; the worker ended with $code"
+[ "$code" = 1 ] # some failed, as they should
+# Descriptors move by what the slots have open at the moment of the look.
+[ "$last_fds" -le $((first_fds + slots * 8)) ] || { echo "descriptors grew: $first_fds to $last_fds"; exit 1; }
+[ "$last_zombies" -le "$slots" ] || { echo "$last_zombies zombies"; exit 1; }
+[ "$last_memory" -le $((first_memory + first_memory / 5)) ] ||
+    { echo "memory grew: $first_memory to $last_memory KiB"; exit 1; }
+"$queuack" stats --json
+[ "$(ls "$QUEUACK_DB.logs" | wc -l)" = 0 ] || { echo "files were left beside the store"; exit 1; }
