@@ -87,9 +87,10 @@ static double with_make(const bench *b, uint64_t total)
     snprintf(parallel, sizeof parallel, "-j%d", b->slots);
     snprintf(targets, sizeof targets, "N=%llu", (unsigned long long)total);
     FILE *file = fopen(path, "we");
-    if (!file || fputs("ALL := $(shell seq $(N))\n.PHONY: all $(ALL)\nall: $(ALL)\n"
-                       "$(ALL):\n\t@/bin/true\n",
-                       file) < 0 ||
+    if (!file ||
+        fputs("ALL := $(shell seq $(N))\n.PHONY: all $(ALL)\nall: $(ALL)\n"
+              "$(ALL):\n\t@/bin/true\n",
+              file) < 0 ||
         fclose(file))
         bench_die("%s cannot be written", path);
     char make[] = "make", quiet[] = "-s", from[] = "-f", all[] = "all";

@@ -4,8 +4,9 @@
 # usage: bench/soak_commands.sh PROGRAM [COMMANDS] [SLOTS]
 #
 # Prints a line per look (commands done, descriptors, resident KiB, zombies, threads) and fails if
-# descriptors or zombies are more at the end than after the first tenth, or memory is more than a
-# fifth above it. Every tenth command prints, every hundredth fails, so that all paths are trodden.
+# descriptors or zombies are more at the end than after the first third, or memory is more than a
+# third above it: by then DuckDB has filled what it keeps of the file, and checkpoints make it move
+# up and down. Every tenth command prints, every hundredth fails, so that all paths are trodden.
 set -eu
 
 queuack=$(readlink -f "$1")
@@ -45,13 +46,13 @@ count=0
 first_fds=
 while read -r line; do
     case $line in
-    "… and "*) line=${line#… and }; count=$((count + ${line%% *})) ;;
+    "…"*more) line=${line//[^0-9]/}; count=$((count + line)) ;;
     *) count=$((count + 1)) ;;
     esac
     if [ "$count" -ge "${next:-$every}" ] && [ "$count" -lt $((total - slots * 50)) ]; then
         look "$count"
         next=$((count + every))
-        [ -n "$first_fds" ] || [ "$count" -lt $((total / 10)) ] || {
+        [ -n "$first_fds" ] || [ "$count" -lt $((total / 3)) ] || {
             first_fds=$last_fds first_memory=$last_memory
         }
     fi
@@ -64,7 +65,7 @@ echo "$total commands in $seconds s; the worker ended with $code"
 # Descriptors move by what the slots have open at the moment of the look.
 [ "$last_fds" -le $((first_fds + slots * 8)) ] || { echo "descriptors grew: $first_fds to $last_fds"; exit 1; }
 [ "$last_zombies" -le "$slots" ] || { echo "$last_zombies zombies"; exit 1; }
-[ "$last_memory" -le $((first_memory + first_memory / 5)) ] ||
+[ "$last_memory" -le $((first_memory + first_memory / 3)) ] ||
     { echo "memory grew: $first_memory to $last_memory KiB"; exit 1; }
 "$queuack" stats --json
 [ "$(ls "$QUEUACK_DB.logs" | wc -l)" = 0 ] || { echo "files were left beside the store"; exit 1; }

@@ -89,7 +89,8 @@ typedef struct qk_job_options {
 
 /*
  * Enqueues one job and stores its id in *out (may be NULL). `payload` is JSON text (NULL: null).
- * Kind "command" takes {"argv":["prog","arg"…],"cwd":…,"env":{…},"slots":n}.
+ * Kind "command" takes {"argv":["prog","arg"…],"cwd":…,"env":{…},"stdin":…,"slots":n,"limits":
+ * {"memory","cpu_seconds","open_files","file_size"}}.
  * A repeated id or a held unique key is not an error: *out is the existing job's id.
  * Expected: QK_EINVAL (says which field), QK_ETOOLARGE, QK_EBACKPRESSURE, QK_ENOTFOUND (a parent),
  * QK_ECONFLICT (the id exists with another kind or queue), QK_EFULL.

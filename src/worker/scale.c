@@ -121,17 +121,14 @@ void qk__scale_look(qk_worker *pool, int64_t machine_us, int running)
     int target = atomic_load(&pool->target);
     int busy = running + atomic_load(&pool->held);
     bool more = pool->full_claim || qk__batch_waits(pool);
-    if (atomic_load(&pool->stopping)) {
+    bool spare = busy + 1 < target && target > pool->min_slots && !atomic_load(&pool->stopping);
+    if (!spare)
         pool->idle_since_us = 0;
-    } else if (busy >= target) {
-        pool->idle_since_us = 0;
-        if (more && target < pool->max_slots)
-            grow(pool, target);
-    } else if (busy + 1 >= target || target <= pool->min_slots) {
-        pool->idle_since_us = 0;
-    } else if (pool->idle_since_us == 0) {
+    else if (pool->idle_since_us == 0)
         pool->idle_since_us = machine_us;
-    } else if (machine_us - pool->idle_since_us >= pool->idle_us) {
+    if (busy >= target && more && target < pool->max_slots && !atomic_load(&pool->stopping)) {
+        grow(pool, target);
+    } else if (spare && machine_us - pool->idle_since_us >= pool->idle_us) {
         pool->idle_since_us = machine_us;
         shrink(pool, target);
     }

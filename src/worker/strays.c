@@ -60,27 +60,34 @@ static ssize_t read_small(const char *path, char *out, size_t size)
     return got;
 }
 
-/* /proc/PID/stat; the name in it may hold anything, so what counts comes after its last ')'. */
+/* /proc/PID/stat; the name in it may hold anything, so what counts comes after its last ')': the
+ * state, then numbers, of which the first are parent, group and session, and the 19th is when it
+ * started. */
 static bool read_stat(relative *out, pid_t pid)
 {
     char path[32], text[1024];
-    int parent, group, session;
-    unsigned long long started;
+    unsigned long long numbers[19];
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     if (read_small(path, text, sizeof(text)) <= 0)
         return false;
-    const char *rest = strrchr(text, ')');
-    if (!rest || sscanf(rest,
-                        ") %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
-                        "%llu",
-                        &out->state, &parent, &group, &session, &started) != 5)
+    char *at = strrchr(text, ')');
+    if (!at || at[1] != ' ' || !at[2])
         return false;
+    out->state = at[2];
+    at += 3;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        char *end;
+        numbers[i] = strtoull(at, &end, 10); /* a negative one comes out as it should, cast */
+        if (end == at)
+            return false;
+        at = end;
+    }
     out->pid = pid;
-    out->parent = parent;
-    out->group = group;
-    out->session = session;
-    out->started = started;
+    out->parent = (pid_t)numbers[0];
+    out->group = (pid_t)numbers[1];
+    out->session = (pid_t)numbers[2];
+    out->started = numbers[18];
     out->belongs = false;
     return true;
 }
