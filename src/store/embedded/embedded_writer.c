@@ -4,6 +4,8 @@
  * The writer cuts whatever changed while the last commit was under way, so that the batch grows
  * with the load and latency stays one commit when there is none. Replay must stay under two
  * seconds, so the journal turns by rows and by commits, and at idle earlier.
+ *
+ * long file: when to commit, turn, settle and checkpoint is one set of rules.
  */
 #include "store/embedded/embedded_internal.h"
 
@@ -21,7 +23,7 @@
 #define IDLE_US 2000000
 #define COMMIT_ATTEMPTS 3
 #define RETRY_US 1000000
-#define LINGER_US 500
+#define LINGER_US 10000
 #define LINGER_ROWS 2000u
 #define GATHER_MIN 4u
 #define GATHER_MAX 100u
@@ -201,11 +203,14 @@ static void let_callers_return(struct embedded *store)
     pthread_mutex_lock(&store->lock);
 }
 
-/* Claims that run ahead of the disk wait a little for their outcome, so that one row tells both. */
+/* Claims that run ahead of the disk wait a little for their outcome, so that one row tells both, and
+ * outcomes that a pool will flush later wait for others: a pool that runs commands would otherwise
+ * cause a commit per command. */
 static void linger(struct embedded *store)
 {
     uint64_t next = qk__engine_batch(store->engine);
-    if (store->waiting[next % DURABLE_WAYS] == 0 && !store->stop &&
+    if (store->waiting[next % DURABLE_WAYS] == 0 && !store->stop && !store->full_settle &&
+        !qk__engine_carrying(store->engine) &&
         qk__engine_dirty_count(store->engine) < LINGER_ROWS) {
         store->lingering = true;
         wait_some(store, &store->work, LINGER_US);
