@@ -133,6 +133,6 @@ json "its job is given back and lost no attempt" 'd["status"] == "pending" and d
 
 refuses "no slots" 2 "-j" worker -j 0
 refuses "too many slots" 2 "-j" worker -j 100000
-refuses "weights" 2 "not supported" worker -q a=3
+refuses "a weight that is no number" 2 "weight" worker -q a=x
 refuses "a queue without a name" 2 "empty" worker -q ''
 finish

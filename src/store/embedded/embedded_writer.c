@@ -4,8 +4,6 @@
  * The writer cuts whatever changed while the last commit was under way, so that the batch grows
  * with the load and latency stays one commit when there is none. Replay must stay under two
  * seconds, so the journal turns by rows and by commits, and at idle earlier.
- *
- * long file: when to commit, turn, settle and checkpoint is one set of rules.
  */
 #include "store/embedded/embedded_internal.h"
 
