@@ -1,7 +1,7 @@
 /*
- * Scaling by load: a supervisor looks at the backlog and adds pools while there is much to do, and ends
- * them when there is little. A pool that is closed finishes what runs and hands back the rest, so
- * nothing is lost on the way down.
+ * Scaling: a pool grows and shrinks while it runs. By hand with qk_worker_resize, as here, where a
+ * supervisor looks at the backlog; by itself when min_concurrency and max_concurrency are given. Slots
+ * that go finish what they run, so nothing is lost on the way down.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <poll.h>
@@ -10,7 +10,7 @@
 
 #include "../example.h"
 
-#define POOLS 4
+#define MOST_SLOTS 8
 #define JOBS 240
 #define BATCH 80
 
@@ -23,23 +23,11 @@ static qk_status count(qk_task *task, void *user, qk_error *err)
     return QK_OK;
 }
 
-static qk_worker *add_pool(qk_queue *queue)
+/* One slot for every thirty that wait, one at least. */
+static int slots_for(uint64_t waiting)
 {
-    qk_error err = QK_ERROR_INIT;
-    qk_worker *pool = NULL;
-    qk_worker_options options = QK_WORKER_OPTIONS_INIT;
-    options.concurrency = 2;
-    check(qk_worker_open(&pool, queue, &options, &err), &err);
-    check(qk_worker_handle(pool, "count", count, NULL, &err), &err);
-    check(qk_worker_start(pool, &err), &err);
-    return pool;
-}
-
-/* One pool for every sixty that wait, one at least. */
-static int pools_for(uint64_t waiting)
-{
-    uint64_t wanted = 1 + waiting / 60;
-    return wanted < POOLS ? (int)wanted : POOLS;
+    uint64_t wanted = 1 + waiting / 30;
+    return wanted < MOST_SLOTS ? (int)wanted : MOST_SLOTS;
 }
 
 static uint64_t waiting_in(qk_queue *queue)
@@ -50,6 +38,14 @@ static uint64_t waiting_in(qk_queue *queue)
     uint64_t waiting = stats->queues[0].counts[QK_JOB_PENDING];
     qk_stats_free(stats);
     return waiting;
+}
+
+static void resize(qk_worker *worker, uint64_t waiting)
+{
+    qk_error err = QK_ERROR_INIT;
+    int slots = slots_for(waiting);
+    check(qk_worker_resize(worker, slots, &err), &err);
+    printf("%3d waiting: %d slots\n", (int)waiting, slots);
 }
 
 /* Sleeps until something changed in the queue, and looks again. */
@@ -67,26 +63,25 @@ int main(int argc, char **argv)
 {
     qk_error err = QK_ERROR_INIT;
     qk_queue *queue = open_store(argc, argv, NULL);
-    qk_worker *pools[POOLS] = { NULL };
+    qk_worker *worker = NULL;
+    qk_worker_options options = QK_WORKER_OPTIONS_INIT;
     static qk_job_spec specs[BATCH];
-    int live = 0;
     for (int i = 0; i < BATCH; i++)
         specs[i].kind = "count";
-
+    options.concurrency = 1;
     check(qk_queue_pause(queue, "default", &err), &err); /* so that a backlog builds up */
+    check(qk_worker_open(&worker, queue, &options, &err), &err);
+    check(qk_worker_handle(worker, "count", count, NULL, &err), &err);
+    check(qk_worker_start(worker, &err), &err);
+
     for (int sent = 0; sent < JOBS; sent += BATCH) {
         check(qk_enqueue_batch(NULL, queue, specs, BATCH, &err), &err);
-        uint64_t waiting = waiting_in(queue);
-        while (live < pools_for(waiting))
-            pools[live++] = add_pool(queue);
-        printf("%3d waiting: %d pools\n", (int)waiting, live);
+        resize(worker, waiting_in(queue));
     }
     check(qk_queue_resume(queue, "default", &err), &err);
     wait_for_all(queue);
-    while (live > pools_for(waiting_in(queue)))
-        qk_worker_close(pools[--live]);
-    printf("all %d done: %d pool left\n", atomic_load(&runs), live);
-    while (live > 0)
-        qk_worker_close(pools[--live]);
+    printf("all %d done\n", atomic_load(&runs));
+    resize(worker, waiting_in(queue));
+    qk_worker_close(worker);
     qk_queue_close(queue);
 }
