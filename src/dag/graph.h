@@ -17,12 +17,13 @@
 
 #include "dag/condition.h"
 #include "util/arena.h"
+#include "util/hash.h"
 
 /* One dependency as it was written: a name, `length` bytes. Ids go to qk__node.job->needs. */
 typedef struct qk__need {
     const char *name;
-    uint32_t hash;
-    uint32_t length;
+    uint64_t hash;
+    size_t length;
 } qk__need;
 
 typedef struct qk__node {
@@ -34,8 +35,8 @@ typedef struct qk__node {
     const char *store;
     qk_dag *child; /* in place; owned */
     const qk_job_options *job; /* in the DAG's arena, or static defaults; shared by like nodes */
-    uint32_t hash, name_length;
-    uint32_t payload_length;
+    uint64_t hash;
+    size_t name_length, payload_length;
     uint32_t need_at, need_count; /* range in qk_dag.needs */
     uint8_t type; /* qk_node_type */
     uint8_t source; /* qk_subdag_source */
@@ -69,11 +70,13 @@ struct qk_dag {
     qk__need *needs;
     size_t need_count, need_capacity;
     uint32_t *table; /* hash table of node indices + 1, open addressing; 0: free */
-    size_t table_size; /* a power of two */
+    size_t table_size; /* a power of two, or 0 */
+    qk__hash_key hash_key;
     size_t total; /* nodes including those of sub-DAGs in place */
     int depth; /* levels of sub-DAGs in place, itself included: 1 and up */
-    const qk_job_options *last_given; /* the caller's struct that `last_kept` is a copy of */
-    qk_job_options *last_kept;
+    size_t problems; /* found while adding, with fail_fast off; told by qk_dag_validate */
+    qk_error first_problem;
+    const qk_job_options *last_job; /* the options kept last; like ones are shared */
     bool prepared; /* `graph` is up to date */
     bool sealed; /* submitted, or part of another DAG: no more nodes */
     qk__graph graph;
