@@ -180,7 +180,7 @@ static long exhaust(scenario run, void *user)
             assert_int_equal(rc, QK_OK);
             return n - 1;
         }
-        if (rc != QK_ENOMEM || strcmp(err.message, "out of memory") != 0)
+        if (rc != QK_ENOMEM || !strstr(err.message, "out of memory"))
             fail_msg("allocation %ld: %d %s", n, (int)rc, err.message);
     }
 }
@@ -198,7 +198,7 @@ static void test_calls__survive_each_failed_allocation(void **state)
     if (!CAN_FAIL)
         skip();
     qk_dag *dag = sample();
-    assert_true(exhaust(parse, NULL) > 60);
+    assert_true(exhaust(parse, NULL) > 40);
     assert_true(exhaust(write_json, dag) > 5);
     assert_true(exhaust(look_around, dag) > 4);
     assert_true(exhaust(simulate, dag) > 10);

@@ -192,7 +192,7 @@ static int longest_way(const world *w, int node)
 static qk_dag *build(const world *w)
 {
     qk_dag *dag = NULL;
-    char names[MOST][8];
+    char names[MOST][16];
     assert_int_equal(qk_dag_new(&dag, "random", NULL, NULL), QK_OK);
     for (int i = 0; i < w->count; i++)
         snprintf(names[i], sizeof(names[i]), "n%d", i);
@@ -234,7 +234,7 @@ static void compare_levels(const world *w, qk_dag *dag, uint64_t seed)
 static void compare_fates(const world *w, qk_dag *dag, uint64_t seed)
 {
     fate fates[MOST];
-    char names[MOST][8];
+    char names[MOST][16];
     const char *failing[MOST], *untrue[MOST];
     qk_simulate_options options = QK_SIMULATE_OPTIONS_INIT;
     qk_simulation *result = NULL;
