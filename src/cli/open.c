@@ -19,10 +19,18 @@ const char *cli_store_url(const cli *cli)
     return url ? url : "./queuack.duckdb";
 }
 
+/* What a command would repeat as its own error; a worker goes on, and must say it now. */
+static bool told_anyway(const cli *cli, qk_log_level level)
+{
+    return level >= QK_LOG_ERROR && !cli->verbose && strcmp(cli->command->name, "worker") != 0;
+}
+
 /* Called from any thread of the library. */
 static void on_log(void *user, qk_log_level level, const char *message)
 {
     const cli *cli = user;
+    if (told_anyway(cli, level))
+        return;
     bool wanted = level >= QK_LOG_WARN   ? !cli->quiet && (!cli->json || cli->verbose)
                   : level == QK_LOG_INFO ? cli->verbose >= 1
                                          : cli->verbose >= 2;

@@ -26,6 +26,7 @@
 #include "store/embedded/reader.h"
 
 #define FAILURES_KEPT 16
+#define DURABLE_WAYS 4 /* so that a commit wakes its own callers, not those of the next */
 
 /* Batches in (after, upto] will never be durable. */
 struct failure {
@@ -53,7 +54,8 @@ struct embedded {
 
     pthread_mutex_t gate, cold, lock;
     pthread_cond_t work; /* the writer waits here */
-    pthread_cond_t durable; /* callers wait here for their batch */
+    pthread_cond_t durable[DURABLE_WAYS]; /* callers wait here for their batch: by its number */
+    pthread_cond_t state; /* suspended, broken, reviving, probing, borrowers */
     pthread_cond_t ready; /* claims and waits: something became ready or ended */
     pthread_cond_t upkeep; /* the keeper waits here, and who waits for it */
     pthread_t writer, keeper;
@@ -61,6 +63,9 @@ struct embedded {
 
     qk__engine *engine;
     uint64_t durable_batch, seen_changes;
+    size_t waiting[DURABLE_WAYS]; /* callers in wait_durable, by batch */
+    bool lingering; /* the writer lets changes gather that nobody waits for */
+    size_t woken; /* by the last commit: likely to be back soon */
     struct failure failures[FAILURES_KEPT];
     size_t failure_count;
     bool stopping; /* waits for work end; calls go on */
@@ -78,6 +83,8 @@ struct embedded {
     uint64_t settle_failures;
     qk_error settle_trouble; /* of the last one */
     uint64_t log_rows, log_commits, log_bytes; /* since the last checkpoint */
+    bool tidy_later; /* checkpoint at the next quiet time */
+    bool tidy; /* checkpoint although little has gathered: nothing else is going on */
     bool full_settle; /* turn even a small journal: purge and close ask for it */
     int64_t last_commit_us; /* monotonic */
     char **interrupted; /* worker ids whose claims return at once */
@@ -115,6 +122,8 @@ void *writer_main(void *store);
 void *keeper_main(void *store);
 /* Something may have changed: wakes whom it concerns. With `lock` held. */
 void announce(struct embedded *store);
+/* Wakes everybody who waits for a batch or for the state to change. With `lock` held. */
+void wake_all(struct embedded *store);
 /* Waits, with `lock` held, until the batch is durable; QK_OK or why it never will be. */
 qk_status wait_durable(struct embedded *store, uint64_t batch, qk_error *err);
 uint64_t present_gate(const struct embedded *store); /* makes all that was accepted durable */

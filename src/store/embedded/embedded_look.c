@@ -126,7 +126,7 @@ static qk_status get_live(struct embedded *store, qk_id id, qk__row_set *out, qk
             copy_row(&copy, &row);
         }
         leave(store);
-        rc = copy.failed ? no_memory(err) : QK_OK;
+        rc = copy.failed || ext.failed ? no_memory(err) : QK_OK;
     }
     if (rc == QK_OK) {
         hand_over(&copy, out);

@@ -103,6 +103,7 @@ qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err)
     }
     store->engine = engine;
     store->durable_batch = qk__engine_batch(engine) - 1;
+    store->tidy_later = true; /* replaying filled DuckDB's cache */
     if (store->journal->ops->unsettled(store->journal)) {
         qk__engine_carry_start(engine); /* the last owner was carrying when it ended */
     }
@@ -133,23 +134,21 @@ static void remember_failure(struct embedded *store, uint64_t upto, const qk_err
 static void begin_reviving(struct embedded *store)
 {
     while (store->reviving) {
-        wait_some(store, &store->durable, 10000);
+        wait_some(store, &store->state, 10000);
     }
     store->reviving = true;
     while (store->settling || store->borrowers > 0) {
         if (store->reader != NULL) {
             qk__reader_interrupt(store->reader);
         }
-        wait_some(store, store->settling ? &store->upkeep : &store->durable, 10000);
+        wait_some(store, store->settling ? &store->upkeep : &store->state, 10000);
     }
 }
 
 static void end_reviving(struct embedded *store)
 {
     store->reviving = false;
-    pthread_cond_broadcast(&store->durable);
-    pthread_cond_broadcast(&store->ready);
-    pthread_cond_broadcast(&store->upkeep);
+    wake_all(store);
 }
 
 /* While reviving. An error: the store is broken, and says why. */
@@ -259,7 +258,7 @@ qk_status probe_disk(struct embedded *store)
     qk_error err = QK_ERROR_INIT;
     qk__row row = { .op = QK__OP_PROBE };
     while (store->probing) {
-        wait_some(store, &store->durable, 10000);
+        wait_some(store, &store->state, 10000);
     }
     if (!store->suspended) {
         return store->broken ? store->trouble.code : QK_OK;
@@ -278,8 +277,7 @@ qk_status probe_disk(struct embedded *store)
         store->durable_batch = cut.batch;
         store->suspended = false;
         pthread_cond_signal(&store->work);
-        pthread_cond_broadcast(&store->upkeep);
     }
-    pthread_cond_broadcast(&store->durable);
+    wake_all(store);
     return rc;
 }

@@ -60,6 +60,7 @@ void qk__engine_free(qk__engine *engine)
     free(engine->chunks);
     free(engine->leases.items);
     free(engine->delayed.items);
+    free(engine->doomed.items);
     free(engine->dirty.items);
     free(engine->fresh.items);
     free(engine->ended.items);

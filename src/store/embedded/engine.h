@@ -14,6 +14,8 @@
  *  5. At most one job that is not terminal holds a unique key.
  *  6. A queue's counts equal a recount.
  *  7. Text that a cut refers to is freed only when that cut is finished.
+ *  8. What a live job knows of each parent is what that parent is.
+ *  9. A live job lies below its live parents, and none can no longer start.
  */
 #ifndef QK_STORE_EMBEDDED_ENGINE_H
 #define QK_STORE_EMBEDDED_ENGINE_H
@@ -165,8 +167,8 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim);
  * unless `ext` (a buffer that takes its text) is given. */
 bool qk__engine_get(const qk__engine *engine, qk_id id, qk__row *row, qk__buffer *ext);
 typedef void (*qk__engine_visit_fn)(void *user, const qk__row *row);
-/* Every job in memory as it would be journaled, but for reopened ones that are not durable yet;
- * then workers and queues. */
+/* Every job in memory as it would be journaled, but for those that the disk shows as ended since
+ * their reopening is not durable yet; then workers and queues. */
 qk_status qk__engine_visit(const qk__engine *engine, qk__engine_visit_fn visit, void *user);
 
 typedef struct qk__engine_queue {

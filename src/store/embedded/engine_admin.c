@@ -152,13 +152,14 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
     }
     forget_end(engine, index);
     reset_for_retry(engine, index);
-    job->flags |= JF_REOPENED | JF_UNSETTLED_REOPEN;
+    job->flags |= JF_REOPENED;
     job->flags |= has_parents(job) ? JF_EDGES_DUE : 0; /* replay forgot them at its end */
     engine->reopened.items[engine->reopened.count++] = job->id;
     engine->linked += has_parents(job);
     set_status(engine, index, QK_JOB_PENDING);
     links_retell(engine, index);
-    place(engine, index, now);
+    order_below(engine, index);
+    place(engine, index);
     return QK_OK;
 }
 
@@ -190,6 +191,9 @@ qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__
     }
     if (rc == QK_OK) {
         rc = reopen(engine, index, now);
+    }
+    if (rc == QK_OK && loaded) {
+        job_at(engine, index)->flags |= JF_UNSETTLED_REOPEN;
     }
     if (rc != QK_OK && loaded) {
         queue_of(engine, job_at(engine, index))->counts[job_at(engine, index)->status]--;

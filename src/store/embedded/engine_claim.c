@@ -173,7 +173,7 @@ static void give_back(qk__engine *engine, uint32_t index, qk__now now, int64_t d
     } else {
         set_status(engine, index, QK_JOB_PENDING);
     }
-    place(engine, index, now);
+    place(engine, index);
 }
 
 static qk_status report_failure(qk__engine *engine, uint32_t index, qk__now now,
@@ -326,20 +326,19 @@ static void tick_delayed(qk__engine *engine, qk__now now)
         delay_remove(engine, index);
         job->seq = ++engine->seq;
         set_status(engine, index, QK_JOB_PENDING);
-        place(engine, index, now);
+        place(engine, index);
     }
 }
 
+/* In the order in which they ran out, so that a late tick still tells who failed first. */
 static void tick_leases(qk__engine *engine, qk__now now)
 {
-    for (size_t i = 0; i < engine->leases.count; i++) {
-        for (uint32_t index; (index = engine->leases.items[i].head) != NIL;) {
-            if (job_at(engine, index)->extra->deadline_us > now.mono_us ||
-                !attempt_due_row(engine, index, now)) {
-                break;
-            }
-            lose_claim(engine, index, now);
+    for (uint32_t index; (index = lease_first(engine)) != NIL;) {
+        if (job_at(engine, index)->extra->deadline_us > now.mono_us ||
+            !attempt_due_row(engine, index, now)) {
+            return;
         }
+        lose_claim(engine, index, now);
     }
 }
 
@@ -358,11 +357,9 @@ int64_t qk__engine_next_tick(const qk__engine *engine, qk__now now)
     if (engine->delayed.count > 0) {
         wait = job_at(engine, engine->delayed.items[0])->extra->execute_after_us - now.wall_us;
     }
-    for (size_t i = 0; i < engine->leases.count; i++) {
-        uint32_t head = engine->leases.items[i].head;
-        int64_t left = head == NIL || job_at(engine, head)->extra->deadline_us == INT64_MAX
-                           ? INT64_MAX
-                           : job_at(engine, head)->extra->deadline_us - now.mono_us;
+    uint32_t first = lease_first(engine);
+    if (first != NIL && job_at(engine, first)->extra->deadline_us != INT64_MAX) {
+        int64_t left = job_at(engine, first)->extra->deadline_us - now.mono_us;
         wait = left < wait ? left : wait;
     }
     return wait < 0 ? 0 : wait;

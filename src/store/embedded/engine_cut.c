@@ -326,6 +326,8 @@ static void forget(qk__engine *engine, const qk__cut *cut)
         struct job *job = job_at(engine, own->ended[i]);
         if (job->used && qk_job_status_is_terminal(job->status) && (job->flags & JF_DIRTY) == 0) {
             job_release(engine, own->ended[i]);
+        } else if (job->used && (job->flags & JF_REOPENED) != 0) {
+            job->flags |= JF_UNSETTLED_REOPEN; /* it came back while its end was under way */
         }
     }
 }

@@ -87,7 +87,7 @@ static void skip(qk__engine *engine, uint32_t index, qk__now now)
 }
 
 /* Its parents, or its place, have changed. */
-static void reconsider(qk__engine *engine, uint32_t index, qk__now now)
+static void reconsider(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
     qk__readiness ready = links_readiness(engine, job);
@@ -96,22 +96,22 @@ static void reconsider(qk__engine *engine, uint32_t index, qk__now now)
         return; /* judged again when it comes back */
     }
     if (ready == QK__READY_NEVER) {
-        skip(engine, index, now);
+        doom(engine, index);
     } else if (ready == QK__READY_START && waits) {
         lane_push(engine, index);
         engine->changes++;
     }
 }
 
-void place(qk__engine *engine, uint32_t index, qk__now now)
+void place(qk__engine *engine, uint32_t index)
 {
     if (job_at(engine, index)->status == QK_JOB_DELAYED) {
         delay_push(engine, index);
     }
-    reconsider(engine, index, now);
+    reconsider(engine, index);
 }
 
-static void tell_children(qk__engine *engine, uint32_t index, qk__now now)
+static void tell_children(qk__engine *engine, uint32_t index)
 {
     struct job *parent = job_at(engine, index);
     struct links *links = parent->extra->links;
@@ -125,7 +125,7 @@ static void tell_children(qk__engine *engine, uint32_t index, qk__now now)
         struct job *job = child == NIL ? NULL : job_at(engine, child);
         if (job != NULL && !qk_job_status_is_terminal(job->status) && has_parents(job) &&
             links_tell(job->extra->links, parent->id, &news)) {
-            reconsider(engine, child, now);
+            reconsider(engine, child);
         }
     }
     links->child_count = 0;
@@ -133,9 +133,16 @@ static void tell_children(qk__engine *engine, uint32_t index, qk__now now)
 
 void settle_dependents(qk__engine *engine, qk__now now)
 {
-    while (engine->notified < engine->ended.count) {
-        tell_children(engine, engine->ended.items[engine->notified++], now);
-    }
+    uint32_t doomed;
+    do {
+        while (engine->notified < engine->ended.count) {
+            tell_children(engine, engine->ended.items[engine->notified++]);
+        }
+        doomed = doom_take(engine);
+        if (doomed != NIL) {
+            skip(engine, doomed, now);
+        }
+    } while (doomed != NIL);
 }
 
 /* Reserved by the caller, so that the push at the end cannot fail. */
@@ -204,6 +211,6 @@ void lose_claim(qk__engine *engine, uint32_t index, qk__now now)
     extra->claimed_us = 0;
     extra->worker = NIL;
     set_status(engine, index, QK_JOB_PENDING);
-    place(engine, index, now);
+    place(engine, index);
     settle_dependents(engine, now);
 }
