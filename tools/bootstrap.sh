@@ -51,7 +51,8 @@ need_for_build() {
     [ -e /usr/include/stdio.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev
     need_library jansson libjansson-dev
     need_library cmocka libcmocka-dev
-    need_library libgvc libgraphviz-dev # pictures of DAGs as SVG
+    # Loaded at run time for pictures of DAGs as SVG.
+    { have ldconfig && ! ldconfig -p | grep -q 'libgvc\.so\.6'; } && need libgvc6
     if ! duckdb_is_there && ! have npm; then
         need npm
         need ca-certificates
