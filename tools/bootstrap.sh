@@ -52,7 +52,11 @@ need_for_build() {
     need_library jansson libjansson-dev
     need_library cmocka libcmocka-dev
     # Loaded at run time for pictures of DAGs as SVG.
-    { have ldconfig && ! ldconfig -p | grep -q 'libgvc\.so\.6'; } && need libgvc6
+    if have ldconfig && ! ldconfig -p | grep -q 'libgvc\.so\.6'; then
+        need libgvc6
+    fi
+    need_library ncursesw libncurses-dev
+    have man || need_tool mandoc mandoc
     if ! duckdb_is_there && ! have npm; then
         need npm
         need ca-certificates

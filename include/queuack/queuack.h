@@ -12,6 +12,7 @@
 #include <queuack/queue.h>
 #include <queuack/task.h>
 #include <queuack/types.h>
+#include <queuack/upkeep.h>
 #include <queuack/version.h>
 #include <queuack/worker.h>
 

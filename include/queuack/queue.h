@@ -79,6 +79,11 @@ QK_API int qk_queue_wait_fd(qk_queue *queue);
 QK_API qk_status qk_queue_pause(qk_queue *queue, const char *name, qk_error *err);
 QK_API qk_status qk_queue_resume(qk_queue *queue, const char *name, qk_error *err);
 
+/* At most `concurrency` jobs of the queue run at a time, in all workers together; 0: no limit. Jobs
+ * that run already go on. It stays until it is changed. QK_EINVAL. */
+QK_API qk_status qk_queue_limit(qk_queue *queue, const char *name, uint32_t concurrency,
+                                qk_error *err);
+
 typedef struct qk_queue_stats {
     const char *name;
     bool paused;

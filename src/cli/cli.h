@@ -31,6 +31,7 @@ typedef struct cli_command {
     const cli_option *options;
     int min_words, max_words; /* max_words -1: any number */
     bool takes_tail; /* words after "--" are kept apart */
+    bool hidden; /* for scripts: neither in the help nor in the manual */
     qk_status (*run)(cli *cli);
 } cli_command;
 
@@ -55,6 +56,7 @@ struct cli {
     const char *group; /* first word of a command of two, while the second is awaited */
     qk_duration owner_wait; /* how long cli_open waits for another owner; 0: the default */
     qk_queue *queue;
+    int exit_code; /* of a run without an error: that of a job; usually 0 */
     qk_error err;
 };
 

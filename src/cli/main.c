@@ -62,5 +62,5 @@ int main(int argc, char **argv)
     free(cli.given);
     free(cli.words);
     free(cli.tail);
-    return qk_status_exit_code(rc);
+    return rc ? qk_status_exit_code(rc) : cli.exit_code;
 }

@@ -83,3 +83,15 @@ qk_status qk_queue_resume(qk_queue *queue, const char *name, qk_error *err)
 {
     return set_paused(queue, name, false, err);
 }
+
+qk_status qk_queue_limit(qk_queue *queue, const char *name, uint32_t concurrency, qk_error *err)
+{
+    qk_status rc = qk__queue_enter(queue, err);
+    if (rc)
+        return rc;
+    rc = qk__check_name("queue", name, err);
+    if (!rc)
+        rc = qk__queue_store(queue)->ops->limit(qk__queue_store(queue), name, concurrency, err);
+    qk__queue_leave(queue);
+    return rc;
+}

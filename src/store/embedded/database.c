@@ -57,6 +57,7 @@ static const phrase phrases[] = {
     { "File too large", QK_EFULL, "raise the limit on the size of files" },
     { "failed to offload data block", QK_ENOMEM, "the spill folder is full: make room" },
     { "out of memory", QK_ENOMEM, "ask for less at once" },
+    { "could not allocate block", QK_ENOMEM, "ask for less at once" },
     { "Could not set lock", QK_EBUSY, "another program has the file open" },
     { "Conflicting lock", QK_EBUSY, "another program has the file open" },
     { "newer version of DuckDB", QK_EVERSION, "the file needs a newer DuckDB" },

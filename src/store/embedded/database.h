@@ -43,8 +43,8 @@ qk_status qk__database_run(duckdb_connection connection, const char *sql, qk_err
 qk_status qk__database_error(qk_error *err, const char *doing, duckdb_error_type type,
                              const char *text);
 
-/* Gives back memory that only caches the file, at a quiet time: a query that runs meanwhile may fail
- * for memory. */
+/* Gives back memory that only caches the file. Nobody else may use the database meanwhile: a
+ * statement would fail for memory. */
 void qk__database_shrink(duckdb_database database, const qk__store_config *config);
 
 #endif

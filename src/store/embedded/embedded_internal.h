@@ -119,7 +119,6 @@ qk_status no_memory(qk_error *err);
 
 /* embedded_writer.c */
 void *writer_main(void *store);
-void *keeper_main(void *store);
 /* Something may have changed: wakes whom it concerns. With `lock` held. */
 void announce(struct embedded *store);
 /* Wakes everybody who waits for a batch or for the state to change. With `lock` held. */
@@ -127,6 +126,10 @@ void wake_all(struct embedded *store);
 /* Waits, with `lock` held, until the batch is durable; QK_OK or why it never will be. */
 qk_status wait_durable(struct embedded *store, uint64_t batch, qk_error *err);
 uint64_t present_gate(const struct embedded *store); /* makes all that was accepted durable */
+
+/* embedded_keeper.c */
+void *keeper_main(void *store);
+bool checkpoint_is_due(const struct embedded *store);
 /* Turns the journal and waits until every ended job is in the history. Without `lock`. */
 qk_status settle_all(struct embedded *store, qk_error *err);
 
@@ -165,6 +168,9 @@ qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err);
 qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err);
 qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err);
 qk_status embedded_pause(qk_store *base, const char *queue, bool paused, qk_error *err);
+qk_status embedded_limit(qk_store *base, const char *queue, uint32_t limit, qk_error *err);
+qk_status embedded_backup(qk_store *base, const char *path, const qk_backup_options *options,
+                          qk_error *err);
 qk_status embedded_get(qk_store *base, qk_job **out, qk_id job, qk_error *err);
 qk_status embedded_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,
                         qk_error *err);

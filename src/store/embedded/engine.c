@@ -98,6 +98,9 @@ void queue_row(const qk__engine *engine, const struct queue *queue, qk__row *row
     *row = (qk__row){ .op = QK__OP_QUEUE,
                       .status = queue->paused,
                       .queue = { name, (uint32_t)strlen(name) } };
+    if (queue->settings != NULL) {
+        row->ext = (qk__text){ queue->settings, (uint32_t)strlen(queue->settings) };
+    }
 }
 
 void worker_row(const qk__engine *engine, const struct worker *worker, qk__row *row)

@@ -104,6 +104,8 @@ qk_status qk__engine_cancel(qk__engine *engine, qk__now now, qk_id id);
 qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__row *ended,
                            const qk_id *parents, size_t parent_count, const qk__cold_set *cold);
 qk_status qk__engine_pause(qk__engine *engine, const char *queue, bool paused);
+/* At most `limit` claimed jobs of the queue; 0: no limit. Claims beyond it are left alone. */
+qk_status qk__engine_limit(qk__engine *engine, const char *queue, uint32_t limit);
 qk_status qk__engine_worker(qk__engine *engine, qk__now now, const qk__worker_info *worker,
                             bool gone);
 

@@ -5,6 +5,8 @@
 
 #include "util/buffer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +213,36 @@ qk_status qk__engine_pause(qk__engine *engine, const char *name, bool paused)
     struct queue *queue = engine->queues.items[index];
     if (queue->paused != paused) {
         queue->paused = paused;
+        queue->settings_due = true;
+        engine->changes++;
+    }
+    return QK_OK;
+}
+
+bool queue_limit(struct queue *queue, qk__engine *engine, uint32_t limit)
+{
+    char *settings = NULL;
+    if (!retire_reserve(engine, 1) ||
+        (limit != 0 && asprintf(&settings, "{\"co\":%" PRIu32 "}", limit) < 0)) {
+        return false;
+    }
+    retire(engine, queue->settings);
+    queue->settings = settings;
+    queue->concurrency = limit;
+    return true;
+}
+
+qk_status qk__engine_limit(qk__engine *engine, const char *name, uint32_t limit)
+{
+    uint32_t index = queue_make(engine, name, strlen(name));
+    if (index == NIL) {
+        return QK_ENOMEM;
+    }
+    struct queue *queue = engine->queues.items[index];
+    if (queue->concurrency != limit) {
+        if (!queue_limit(queue, engine, limit)) {
+            return QK_ENOMEM;
+        }
         queue->settings_due = true;
         engine->changes++;
     }

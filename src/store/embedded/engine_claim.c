@@ -83,6 +83,13 @@ static size_t find_kinds(const qk__engine *engine, const qk__claim_request *requ
     return count;
 }
 
+/* Claim admission: whatever keeps a queue's ready jobs from being handed out is decided here. */
+static bool admits(const struct queue *queue)
+{
+    return !queue->paused &&
+           (queue->concurrency == 0 || queue->counts[QK_JOB_CLAIMED] < queue->concurrency);
+}
+
 size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request *request,
                         qk__grant *grants)
 {
@@ -93,7 +100,7 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
     uint32_t worker = symbol_make(engine, request->worker_id, strlen(request->worker_id));
     for (size_t i = 0; worker != NIL && i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
-        while (queue != NULL && !queue->paused && count < request->max) {
+        while (queue != NULL && admits(queue) && count < request->max) {
             uint32_t index =
                 lane_best(engine, queue, request->kinds == NULL ? NULL : kinds, kind_count);
             if (index == NIL || !claim_one(engine, now, index, worker, request->lease_us)) {

@@ -60,7 +60,8 @@ void qk__engine_carry_start(qk__engine *engine)
     engine->carrying = true;
     engine->carry_cursor = 0;
     for (size_t i = 0; i < engine->queues.count; i++) {
-        engine->queues.items[i]->settings_due |= engine->queues.items[i]->paused;
+        struct queue *queue = engine->queues.items[i];
+        queue->settings_due |= queue->paused || queue->settings != NULL;
     }
     for (size_t i = 0; i < engine->workers.count; i++) {
         engine->workers.items[i].due = true;

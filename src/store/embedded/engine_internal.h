@@ -114,6 +114,8 @@ struct lane {
 struct queue {
     uint32_t name; /* symbol */
     bool paused, warned, settings_due, settings_epoch;
+    uint32_t concurrency; /* claimed jobs at most; 0: no limit */
+    char *settings; /* what its rows have as ext; NULL: nothing but defaults */
     uint64_t counts[QK_JOB_STATUS_COUNT];
     uint64_t adding; /* of the enqueue under way */
     struct lane **lanes;
@@ -206,6 +208,7 @@ uint32_t symbol_make(qk__engine *engine, const char *text, size_t length);
 uint32_t symbol_find(const qk__engine *engine, const char *text, size_t length);
 uint32_t queue_make(qk__engine *engine, const char *name, size_t length);
 struct queue *queue_find(const qk__engine *engine, const char *name);
+bool queue_limit(struct queue *queue, qk__engine *engine, uint32_t limit); /* false: no memory */
 uint32_t policy_make(qk__engine *engine, const struct policy *wanted); /* takes a reference */
 void policy_release(qk__engine *engine, uint32_t index);
 void names_free(qk__engine *engine);

@@ -204,6 +204,14 @@ static bool in_use(const qk__reader *reader)
     return busy;
 }
 
+bool qk__reader_idle(qk__reader *reader)
+{
+    pthread_mutex_lock(&reader->mutex);
+    bool idle = !in_use(reader);
+    pthread_mutex_unlock(&reader->mutex);
+    return idle;
+}
+
 void qk__reader_close(qk__reader *reader)
 {
     if (!reader)
