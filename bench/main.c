@@ -27,6 +27,7 @@ static const bench_row rows[] = {
     { "open", "opening: new, closed, killed, moved from memory", bench_row_open },
     { "command", "the program `true` as a job, beside xargs and make", bench_row_command },
     { "metrics", "counting a job, and the text for Prometheus", bench_row_metrics },
+    { "dag", "definitions: building, checking, drawing", bench_row_dag },
     { "sustained", "a steady rate; with --sustained SECONDS", bench_row_sustained },
 };
 #define ROW_COUNT (sizeof rows / sizeof *rows)

@@ -51,6 +51,10 @@ need_for_build() {
     [ -e /usr/include/stdio.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev
     need_library jansson libjansson-dev
     need_library cmocka libcmocka-dev
+    # Loaded at run time for pictures of DAGs as SVG.
+    if have ldconfig && ! ldconfig -p | grep -q 'libgvc\.so\.6'; then
+        need libgvc6
+    fi
     need_library ncursesw libncurses-dev
     have man || need_tool mandoc mandoc
     if ! duckdb_is_there && ! have npm; then

@@ -32,9 +32,10 @@ static _Thread_local long fail_at;
 static _Thread_local bool has_failed;
 
 /* The same over all threads, but those that set `spared`. */
-static atomic_long fail_anywhere;
-static atomic_bool has_failed_anywhere;
-static _Thread_local bool spared;
+#define MAYBE_UNUSED __attribute__((unused)) /* not every test uses both, none under a sanitizer */
+MAYBE_UNUSED static atomic_long fail_anywhere;
+MAYBE_UNUSED static atomic_bool has_failed_anywhere;
+MAYBE_UNUSED static _Thread_local bool spared;
 
 typedef struct range {
     uintptr_t start, end;
@@ -69,7 +70,8 @@ static bool its_turn(void)
         return has_failed = true;
     if (spared || atomic_load(&fail_anywhere) <= 0 || atomic_fetch_sub(&fail_anywhere, 1) != 1)
         return false;
-    return has_failed_anywhere = true;
+    atomic_store(&has_failed_anywhere, true);
+    return true;
 }
 
 static bool must_fail(const void *caller)
