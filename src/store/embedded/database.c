@@ -203,7 +203,8 @@ static uint64_t memory_limit(const qk__store_config *config)
     return quarter == 0 || quarter > MEMORY_DEFAULT_MAX ? MEMORY_DEFAULT_MAX : quarter;
 }
 
-/* Options that an older or newer DuckDB may lack are set if it has them. */
+/* Options that an older or newer DuckDB may lack are set if it has them. Without a file DuckDB would
+ * fence off the spill folder as well; there the fence goes up once it is open. */
 static bool configure(duckdb_config config, const opening *o)
 {
     char memory[32];
@@ -211,7 +212,8 @@ static bool configure(duckdb_config config, const opening *o)
     bool good = duckdb_set_config(config, "threads", "1") == DuckDBSuccess &&
                 duckdb_set_config(config, "memory_limit", memory) == DuckDBSuccess &&
                 duckdb_set_config(config, "temp_directory", o->spill) == DuckDBSuccess &&
-                duckdb_set_config(config, "enable_external_access", "false") == DuckDBSuccess &&
+                (o->memory ||
+                 duckdb_set_config(config, "enable_external_access", "false") == DuckDBSuccess) &&
                 duckdb_set_config(config, "checkpoint_threshold", "1TB") == DuckDBSuccess;
     duckdb_set_config(config, "autoinstall_known_extensions", "false");
     duckdb_set_config(config, "autoload_known_extensions", "false");
@@ -249,6 +251,8 @@ static qk_status check_and_prepare(const opening *o)
     if (duckdb_connect(o->database, &connection) != DuckDBSuccess)
         return qk__error(o->err, QK_ENOMEM, "out of memory");
     qk_status rc = qk__database_run(connection, "PRAGMA disable_checkpoint_on_shutdown", o->err);
+    if (!rc && o->memory)
+        rc = qk__database_run(connection, "SET enable_external_access = false", o->err);
     if (!rc)
         rc = qk__schema_inspect(&state, connection, o->config->path, o->err);
     if (!rc)

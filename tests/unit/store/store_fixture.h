@@ -97,7 +97,7 @@ static inline void must_run(duckdb_connection connection, const char *sql)
 
 static inline void fixture_attach(fixture *f)
 {
-    qk__reader_host host = { f, fixture_pin, fixture_unpin, fixture_snapshot, fixture_refused };
+    qk__reader_host host = { f, fixture_pin, fixture_unpin, fixture_snapshot, fixture_refused, 0 };
     qk_clock clock = qk__clock_system();
     assert_int_equal(duckdb_connect(f->database, &f->connection), DuckDBSuccess);
     assert_int_equal(qk__reader_open(&f->reader, f->database, &host, &clock, NULL, &f->err), QK_OK);
