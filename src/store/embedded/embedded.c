@@ -141,7 +141,7 @@ qk_status open_database(struct embedded *store, qk_error *err)
     qk__reader_host host = { store,       pin,
                              unpin,       embedded_snapshot,
                              sql_refused, growth_allowed(store) };
-    qk_status rc = qk__database_open(&store->database, &store->config, err);
+    qk_status rc = qk__database_open(&store->database, &store->spill, &store->config, err);
     if (rc == QK_OK) {
         const char *path = strcmp(store->path, ":memory:") == 0 ? NULL : store->path;
         rc = qk__journal_duckdb_open(&store->journal, store->database, path, &store->gate, err);
@@ -162,7 +162,7 @@ void close_database(struct embedded *store)
         store->journal = NULL;
     }
     if (store->database != NULL) {
-        qk__database_close(&store->database);
+        qk__database_close(&store->database, &store->spill);
         store->database = NULL;
     }
 }

@@ -24,6 +24,7 @@
 #include "store/embedded/journal.h"
 #include "store/embedded/lock.h"
 #include "store/embedded/reader.h"
+#include "store/embedded/spill.h"
 
 #define FAILURES_KEPT 16
 #define DURABLE_WAYS 4 /* so that a commit wakes its own callers, not those of the next */
@@ -48,6 +49,7 @@ struct embedded {
     bool real_clock; /* false: tests move time, so waits are short and looked at again */
     qk__file_lock file;
     duckdb_database database;
+    qk__spill spill; /* valid while `database` is open */
     qk__journal *journal;
     qk__reader *reader;
     int wait_fd;
