@@ -7,6 +7,7 @@
 
 #include "util/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,12 +290,43 @@ static qk_status read_ended(struct embedded *store, qk_id job, bool in_memory,
     return rc;
 }
 
+static qk_status retry_error(qk_error *err, qk_id job, const qk__refusal *why)
+{
+    char id[QK_ID_TEXT_SIZE], other[QK_ID_TEXT_SIZE], cause[QK_ID_TEXT_SIZE];
+    qk_id_format(id, job);
+    qk_id_format(other, why->job);
+    qk_id_format(cause, why->cause);
+    const char *fault = "the way its parents ended: retry one of them first";
+    char text[200] = "";
+    switch (why->why) {
+    case QK__REFUSED_STATE:
+        return job_error(err, QK_ESTATE, job, "retried");
+    case QK__REFUSED_PARENT:
+        snprintf(text, sizeof text, "since %s failed: retry that, then its parent %s", cause,
+                 other);
+        if (strcmp(other, cause) == 0) {
+            snprintf(text, sizeof text, "since its parent %s failed: retry that first", other);
+        }
+        break;
+    case QK__REFUSED_CONDITION:
+        break;
+    case QK__REFUSED_PURGED:
+        snprintf(text, sizeof text, "since its parent %s was purged: enqueue it anew", other);
+        break;
+    case QK__REFUSED_UNIQUE:
+        snprintf(text, sizeof text, "while job %s has its unique key: wait for its end", other);
+        break;
+    }
+    return qk__error(err, QK_ESTATE, "job %s could not start %s", id, text[0] ? text : fault);
+}
+
 static qk_status retry_locked(struct embedded *store, qk_id job, const struct ended_job *ended,
                               qk_error *err)
 {
     const qk__row *image = ended->image.count > 0 ? &ended->image.rows[0] : NULL;
+    qk__refusal why;
     qk_status rc = qk__engine_retry(store->engine, embedded_now(store), job, image, ended->parents,
-                                    ended->parent_count, &ended->cold);
+                                    ended->parent_count, &ended->cold, &why);
     if (rc == QK_OK && image != NULL) {
         char queue[QK_NAME_MAX + 1];
         size_t length = image->queue.length > QK_NAME_MAX ? QK_NAME_MAX : image->queue.length;
@@ -303,7 +335,11 @@ static qk_status retry_locked(struct embedded *store, qk_id job, const struct en
         base_forget(store, queue, image->status);
     }
     announce(store);
-    return rc == QK_OK ? wait_durable(store, present_gate(store), err) : rc;
+    if (rc == QK_ESTATE) {
+        return retry_error(err, job, &why);
+    }
+    return rc == QK_OK ? wait_durable(store, present_gate(store), err)
+                       : job_error(err, rc, job, "retried");
 }
 
 qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
@@ -330,8 +366,10 @@ qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
     }
     pthread_mutex_unlock(&store->cold);
     ended_dispose(&ended);
-    return rc == QK_EMPTY ? qk__error(err, QK_ESTATE, "its parents changed meanwhile: try again")
-                          : job_error(err, rc, job, "retried");
+    if (rc == QK_EMPTY) {
+        return qk__error(err, QK_ESTATE, "its parents changed meanwhile: try again");
+    }
+    return rc == QK_ENOTFOUND ? job_error(err, rc, job, "retried") : rc;
 }
 
 /* With `lock` held: what was changed is announced, waited for, and the store left. */

@@ -105,7 +105,8 @@ static void ack(qk_id id)
 static void retry(qk_id id)
 {
     qk__cold_set cold = { NULL, 0 };
-    assert_int_equal(qk__engine_retry(engine, now, id, NULL, NULL, 0, &cold), QK_OK);
+    qk__refusal why;
+    assert_int_equal(qk__engine_retry(engine, now, id, NULL, NULL, 0, &cold, &why), QK_OK);
 }
 
 /* `cause` NULL: a condition. */
