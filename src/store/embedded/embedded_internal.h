@@ -160,6 +160,9 @@ void cold_dispose(qk__cold_set *set);
 qk_status cold_parents(struct embedded *store, qk_id child, qk_id **out, size_t *count,
                        qk_error *err);
 
+/* What an engine's answer about this job means to people; `verb`: what it could not be. */
+qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb);
+
 /* The slots of qk_store_ops. */
 qk_status embedded_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
                            qk_error *err);
