@@ -34,7 +34,9 @@ typedef struct qk_queue_options {
     uint64_t backpressure_limit; /* 0: 1,000,000 */
     qk_duration owner_wait; /* how long to wait for a file another process owns; 0: 10 s */
     const char *temp_dir; /* NULL: $TMPDIR or /tmp; auto-migrated files and spilled queries */
-    size_t query_memory; /* bytes DuckDB may use; 0: a quarter of the machine, at most 4 GiB */
+    /* Bytes DuckDB may use; 0: a quarter of the machine, at most 4 GiB. A query that makes the process
+     * grow by a quarter more than this ends with QK_ENOMEM. */
+    size_t query_memory;
     qk_log_fn log; /* NULL: silence */
     void *log_user;
     const qk_clock *clock; /* NULL: the machine's */

@@ -356,6 +356,47 @@ static void test_retry__live_and_unknown_are_refused(suite *s)
     refused(s, QK_ENOTFOUND, qk_retry(s->queue, qk_id_new(), &s->err));
 }
 
+static void retry_tells(suite *s, qk_id id, qk_id parent)
+{
+    char text[QK_ID_TEXT_SIZE];
+    refused(s, QK_ESTATE, qk_retry(s->queue, id, &s->err));
+    qk_id_format(text, parent);
+    if (!strstr(s->err.message, text))
+        fail_msg("%s is not named: %s", text, s->err.message);
+}
+
+static void test_retry__refusal_names_the_parent_to_retry(suite *s)
+{
+    qk_id first = suite_enqueue(s, "work", NULL);
+    qk_job_options options = QK_JOB_OPTIONS_INIT;
+    options.needs = &first;
+    options.needs_count = 1;
+    qk_id second = suite_enqueue(s, "work", &options);
+    options.needs = &second;
+    qk_id third = suite_enqueue(s, "work", &options);
+    suite_fail(s, first);
+    expect_status(s, third, QK_JOB_SKIPPED);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        retry_tells(s, second, first);
+        retry_tells(s, third, first);
+        retry_tells(s, third, second);
+        (void)suite_reopen(s);
+    }
+    good(s, qk_retry(s->queue, first, &s->err));
+    good(s, qk_retry(s->queue, second, &s->err));
+    good(s, qk_retry(s->queue, third, &s->err));
+    expect_status(s, third, QK_JOB_PENDING);
+}
+
+static void test_retry__refusal_names_who_has_the_unique_key(suite *s)
+{
+    qk_job_options options = QK_JOB_OPTIONS_INIT;
+    options.unique_key = "only";
+    qk_id first = suite_enqueue(s, "work", &options);
+    suite_fail(s, first);
+    retry_tells(s, first, suite_enqueue(s, "work", &options));
+}
+
 static void test_close__claims_go_back_without_a_loss(suite *s)
 {
     if (!s->opener->durable)
@@ -394,6 +435,8 @@ static const suite_test tests[] = {
     SUITE_TEST(test_retry__failed_after_reopening),
     SUITE_TEST(test_retry__cancelled),
     SUITE_TEST(test_retry__live_and_unknown_are_refused),
+    SUITE_TEST(test_retry__refusal_names_the_parent_to_retry),
+    SUITE_TEST(test_retry__refusal_names_who_has_the_unique_key),
     SUITE_TEST(test_close__claims_go_back_without_a_loss),
 };
 SUITE_MAIN("conformance: lifecycle", tests)

@@ -307,7 +307,9 @@ static qk_status retry_in_engine(struct world *world, qk_id id)
     }
     qk__cold_job *jobs = disk_cold(world->disk, parents, count, &found);
     qk__cold_set cold = { jobs, found };
-    qk_status rc = qk__engine_retry(world->engine, world->now, id, ended, parents, count, &cold);
+    qk__refusal why;
+    qk_status rc =
+        qk__engine_retry(world->engine, world->now, id, ended, parents, count, &cold, &why);
     free(jobs);
     return rc;
 }

@@ -58,11 +58,11 @@ static qk__store_config config_of(const qk__check *check)
 }
 
 /* With the log, then without it. QK_EDAMAGED when neither works. */
-static qk_status open_copy(qk__check *check, duckdb_database *out)
+static qk_status open_copy(qk__check *check, duckdb_database *out, qk__spill *spill)
 {
     qk__store_config config = config_of(check);
     qk_error why = QK_ERROR_INIT;
-    qk_status rc = qk__database_open(out, &config, &why);
+    qk_status rc = qk__database_open(out, spill, &config, &why);
     if (rc == QK_OK) {
         return rc;
     }
@@ -74,7 +74,7 @@ static qk_status open_copy(qk__check *check, duckdb_database *out)
     if (check->has_log) {
         qk_error ignored = QK_ERROR_INIT;
         qk__check_remove_log(check);
-        rc = qk__database_open(out, &config, &ignored);
+        rc = qk__database_open(out, spill, &config, &ignored);
         if (rc == QK_OK) {
             qk__check_found(check, QK_FINDING_NOTE, "log",
                             "without its log the file can be read, as it was at the last "
@@ -199,7 +199,8 @@ static qk_status check_content(qk__check *check)
 {
     duckdb_database database = NULL;
     duckdb_connection connection = NULL;
-    qk_status rc = open_copy(check, &database);
+    qk__spill spill;
+    qk_status rc = open_copy(check, &database, &spill);
     if (rc == QK_OK && duckdb_connect(database, &connection) != DuckDBSuccess) {
         rc = qk__error(check->err, QK_ENOMEM, "out of memory");
     }
@@ -215,7 +216,7 @@ static qk_status check_content(qk__check *check)
     if (connection != NULL) {
         duckdb_disconnect(&connection);
     }
-    qk__database_close(&database);
+    qk__database_close(&database, &spill);
     if (rc == QK_OK) {
         check_engine(check, check->copy, "invariants");
     }

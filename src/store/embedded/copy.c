@@ -107,7 +107,7 @@ qk_status qk__copy_begin(qk__copy *copy, const char *path, bool overwrite, const
     own.path = copy->part;
     own.must_exist = false;
     own.temp_dir = NULL; /* spills beside the file */
-    rc = qk__database_open(&copy->database, &own, err);
+    rc = qk__database_open(&copy->database, &copy->spill, &own, err);
     if (rc == QK_OK && duckdb_connect(copy->database, &copy->connection) != DuckDBSuccess) {
         rc = qk__error(err, QK_ENOMEM, "out of memory");
     }
@@ -151,7 +151,7 @@ static void close_copy(qk__copy *copy)
     if (copy->connection != NULL) {
         duckdb_disconnect(&copy->connection);
     }
-    qk__database_close(&copy->database);
+    qk__database_close(&copy->database, &copy->spill);
 }
 
 qk_status qk__copy_publish(qk__copy *copy, qk_error *err)

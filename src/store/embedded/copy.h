@@ -12,6 +12,7 @@
 
 #include <queuack/upkeep.h>
 
+#include "store/embedded/spill.h"
 #include "store/store.h"
 
 /* A file being made. */
@@ -20,6 +21,7 @@ typedef struct qk__copy {
     char part[PATH_MAX]; /* its name now */
     bool overwrite;
     duckdb_database database;
+    qk__spill spill;
     duckdb_connection connection;
 } qk__copy;
 

@@ -34,7 +34,7 @@ typedef struct opening {
     duckdb_database database; /* NULL until opened */
     const qk__store_config *config;
     bool memory, exists;
-    char spill[PATH_MAX];
+    const qk__spill *spill;
     qk_status rc;
     qk_error *err;
 } opening;
@@ -175,25 +175,6 @@ void qk__database_seal_log(const char *path)
     }
 }
 
-/* <path>.tmp, or a folder of its own below temp_dir: DuckDB's spill files have fixed names. */
-static qk_status name_spill(opening *o)
-{
-    const char *temp = o->config->temp_dir;
-    int length;
-    if (!o->memory && !(temp && *temp)) {
-        length = snprintf(o->spill, sizeof(o->spill), "%s.tmp", o->config->path);
-    } else {
-        char id[QK_ID_TEXT_SIZE];
-        if (!temp || !*temp)
-            temp = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-        length = snprintf(o->spill, sizeof(o->spill), "%s/queuack-%s.tmp", temp,
-                          qk_id_format(id, qk_id_new()));
-    }
-    if (length < 0 || (size_t)length >= sizeof(o->spill))
-        return qk__error(o->err, QK_EINVAL, "the path is too long");
-    return QK_OK;
-}
-
 static uint64_t memory_limit(const qk__store_config *config)
 {
     if (config->query_memory)
@@ -203,15 +184,17 @@ static uint64_t memory_limit(const qk__store_config *config)
     return quarter == 0 || quarter > MEMORY_DEFAULT_MAX ? MEMORY_DEFAULT_MAX : quarter;
 }
 
-/* Options that an older or newer DuckDB may lack are set if it has them. */
+/* Options that an older or newer DuckDB may lack are set if it has them. Without a file DuckDB would
+ * fence off the spill folder as well; there the fence goes up once it is open. */
 static bool configure(duckdb_config config, const opening *o)
 {
     char memory[32];
     snprintf(memory, sizeof(memory), "%" PRIu64 "B", memory_limit(o->config));
     bool good = duckdb_set_config(config, "threads", "1") == DuckDBSuccess &&
                 duckdb_set_config(config, "memory_limit", memory) == DuckDBSuccess &&
-                duckdb_set_config(config, "temp_directory", o->spill) == DuckDBSuccess &&
-                duckdb_set_config(config, "enable_external_access", "false") == DuckDBSuccess &&
+                duckdb_set_config(config, "temp_directory", o->spill->path) == DuckDBSuccess &&
+                (o->memory ||
+                 duckdb_set_config(config, "enable_external_access", "false") == DuckDBSuccess) &&
                 duckdb_set_config(config, "checkpoint_threshold", "1TB") == DuckDBSuccess;
     duckdb_set_config(config, "autoinstall_known_extensions", "false");
     duckdb_set_config(config, "autoload_known_extensions", "false");
@@ -249,6 +232,8 @@ static qk_status check_and_prepare(const opening *o)
     if (duckdb_connect(o->database, &connection) != DuckDBSuccess)
         return qk__error(o->err, QK_ENOMEM, "out of memory");
     qk_status rc = qk__database_run(connection, "PRAGMA disable_checkpoint_on_shutdown", o->err);
+    if (!rc && o->memory)
+        rc = qk__database_run(connection, "SET enable_external_access = false", o->err);
     if (!rc)
         rc = qk__schema_inspect(&state, connection, o->config->path, o->err);
     if (!rc)
@@ -274,66 +259,49 @@ static void *open_thread(void *argument)
     return NULL;
 }
 
-qk_status qk__database_open(duckdb_database *out, const qk__store_config *config, qk_error *err)
+static qk_status open_apart(opening *o)
 {
-    opening o = { .config = config, .err = err, .memory = strcmp(config->path, ":memory:") == 0 };
     pthread_t thread;
-    *out = NULL;
-    if (!o.memory) {
-        qk_status rc = qk__database_file_check(&o.exists, config->path, config->must_exist, err);
-        if (rc)
-            return rc;
-    }
-    qk_status rc = name_spill(&o);
-    if (rc)
-        return rc;
-    int failure = pthread_create(&thread, NULL, open_thread, &o);
+    int failure = pthread_create(&thread, NULL, open_thread, o);
     if (failure)
-        return qk__error_errno(err, QK_ENOMEM, failure, "cannot start a thread");
+        return qk__error_errno(o->err, QK_ENOMEM, failure, "cannot start a thread");
     pthread_join(thread, NULL);
-    if (o.rc)
-        return o.rc;
-    if (mkdir(o.spill, 0700) != 0 && errno != EEXIST) {
-        rc = qk__error_errno(err, QK_EIO, errno, "cannot make the spill folder %s", o.spill);
-        duckdb_close(&o.database);
-        return rc;
-    }
-    *out = o.database;
-    return QK_OK;
+    if (!o->rc)
+        o->rc = qk__spill_make(o->spill, o->err);
+    if (o->rc)
+        duckdb_close(&o->database);
+    return o->rc;
 }
 
-/* DuckDB knows the folder's name; ours was lost with the stack. */
-static void spill_folder(char *out, size_t size, duckdb_database database)
+qk_status qk__database_open(duckdb_database *out, qk__spill *spill, const qk__store_config *config,
+                            qk_error *err)
 {
-    duckdb_connection connection = NULL;
-    duckdb_result result;
-    out[0] = '\0';
-    if (duckdb_connect(database, &connection) != DuckDBSuccess)
-        return;
-    if (duckdb_query(connection, "SELECT current_setting('temp_directory')", &result) ==
-        DuckDBSuccess) {
-        duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
-        if (chunk && duckdb_data_chunk_get_size(chunk) == 1) {
-            duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, 0);
-            duckdb_string_t *text = duckdb_vector_get_data(vector);
-            snprintf(out, size, "%.*s", (int)duckdb_string_t_length(*text),
-                     duckdb_string_t_data(text));
-        }
-        duckdb_destroy_data_chunk(&chunk);
-    }
-    duckdb_destroy_result(&result);
-    duckdb_disconnect(&connection);
+    opening o = { .config = config,
+                  .err = err,
+                  .memory = strcmp(config->path, ":memory:") == 0,
+                  .spill = spill };
+    qk_status rc = QK_OK;
+    *out = NULL;
+    *spill = (qk__spill){ .fd = -1 };
+    if (!o.memory)
+        rc = qk__database_file_check(&o.exists, config->path, config->must_exist, err);
+    if (!rc)
+        rc = qk__spill_open(spill, config, err);
+    if (!rc)
+        rc = open_apart(&o);
+    if (rc)
+        qk__spill_close(spill);
+    else
+        *out = o.database;
+    return rc;
 }
 
-void qk__database_close(duckdb_database *database)
+void qk__database_close(duckdb_database *database, qk__spill *spill)
 {
-    char folder[PATH_MAX];
     if (!database || !*database)
         return;
-    spill_folder(folder, sizeof(folder), *database);
     duckdb_close(database);
-    if (folder[0])
-        rmdir(folder); /* stays if something else lives in it */
+    qk__spill_close(spill);
 }
 
 void qk__database_shrink(duckdb_database database, const qk__store_config *config)

@@ -9,19 +9,21 @@
 #include <duckdb.h>
 #include <stdbool.h>
 
+#include "store/embedded/spill.h"
 #include "store/store.h"
 
 #define QK__SCHEMA_VERSION 1
 
 /* Opens or creates, checks that the file is ours, creates or upgrades the schema (then checkpoints).
  * Extension loading and access to other files off, threads=1, checkpoints ours (thresholds raised),
- * memory limit and spill folder set. QK_EDAMAGED, QK_EVERSION, QK_EREFUSED, QK_EIO, QK_ENOTFOUND,
+ * memory limit and spill folder set; `spill` must stay where it is until closed. QK_EDAMAGED, QK_EVERSION, QK_EREFUSED, QK_EIO, QK_ENOTFOUND,
  * QK_EFULL, QK_EBUSY. Nothing is changed in a file that is refused. */
-qk_status qk__database_open(duckdb_database *out, const qk__store_config *config, qk_error *err);
+qk_status qk__database_open(duckdb_database *out, qk__spill *spill, const qk__store_config *config,
+                            qk_error *err);
 
-/* Closes the database and removes the spill folder. DuckDB checkpoints then if there is a log.
+/* Closes the database and removes its spill folder. DuckDB checkpoints then if there is a log.
  * All connections must be gone. NULL-safe. */
-void qk__database_close(duckdb_database *database);
+void qk__database_close(duckdb_database *database, qk__spill *spill);
 
 /* Makes files that DuckDB creates on this thread private (0600), whatever the process's umask: the
  * write-ahead log comes and goes with every checkpoint. For threads of our own that commit or

@@ -129,10 +129,19 @@ static void sql_refused(void *self)
     pthread_mutex_unlock(&store->lock);
 }
 
+/* A query that spills fills DuckDB's own limit, measured at up to 117 % of it. */
+static uint64_t growth_allowed(const struct embedded *store)
+{
+    uint64_t limit = store->config.query_memory;
+    return limit == 0 ? 0 : limit + limit / 4 + ((uint64_t)32 << 20);
+}
+
 qk_status open_database(struct embedded *store, qk_error *err)
 {
-    qk__reader_host host = { store, pin, unpin, embedded_snapshot, sql_refused };
-    qk_status rc = qk__database_open(&store->database, &store->config, err);
+    qk__reader_host host = { store,       pin,
+                             unpin,       embedded_snapshot,
+                             sql_refused, growth_allowed(store) };
+    qk_status rc = qk__database_open(&store->database, &store->spill, &store->config, err);
     if (rc == QK_OK) {
         const char *path = strcmp(store->path, ":memory:") == 0 ? NULL : store->path;
         rc = qk__journal_duckdb_open(&store->journal, store->database, path, &store->gate, err);
@@ -153,7 +162,7 @@ void close_database(struct embedded *store)
         store->journal = NULL;
     }
     if (store->database != NULL) {
-        qk__database_close(&store->database);
+        qk__database_close(&store->database, &store->spill);
         store->database = NULL;
     }
 }

@@ -24,6 +24,7 @@
 #include "store/embedded/journal.h"
 #include "store/embedded/lock.h"
 #include "store/embedded/reader.h"
+#include "store/embedded/spill.h"
 
 #define FAILURES_KEPT 16
 #define DURABLE_WAYS 4 /* so that a commit wakes its own callers, not those of the next */
@@ -48,6 +49,7 @@ struct embedded {
     bool real_clock; /* false: tests move time, so waits are short and looked at again */
     qk__file_lock file;
     duckdb_database database;
+    qk__spill spill; /* valid while `database` is open */
     qk__journal *journal;
     qk__reader *reader;
     int wait_fd;
@@ -157,6 +159,9 @@ qk_status cold_lookup(struct embedded *store, const qk_id *ids, size_t count, qk
 void cold_dispose(qk__cold_set *set);
 qk_status cold_parents(struct embedded *store, qk_id child, qk_id **out, size_t *count,
                        qk_error *err);
+
+/* What an engine's answer about this job means to people; `verb`: what it could not be. */
+qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb);
 
 /* The slots of qk_store_ops. */
 qk_status embedded_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,

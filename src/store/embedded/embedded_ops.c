@@ -201,7 +201,7 @@ qk_status embedded_progress(qk_store *base, const qk_lease *lease, double fracti
     return rc;
 }
 
-static qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb)
+qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb)
 {
     char id[QK_ID_TEXT_SIZE];
     qk_id_format(id, job);
@@ -252,86 +252,6 @@ qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err)
         rc = ended_or_unknown(store, job, err);
     }
     return job_error(err, rc, job, "cancelled");
-}
-
-struct ended_job {
-    qk__row_set image;
-    qk_id *parents;
-    size_t parent_count;
-    qk__cold_set cold;
-};
-
-static void ended_dispose(struct ended_job *ended)
-{
-    qk__row_set_dispose(&ended->image);
-    free(ended->parents);
-    cold_dispose(&ended->cold);
-}
-
-/* Everything a retry needs to know of a job that is not in memory. Holds `cold`, not `lock`; has
- * borrowed the database. */
-static qk_status read_ended(struct embedded *store, qk_id job, bool in_memory,
-                            struct ended_job *ended, qk_error *err)
-{
-    qk_status rc = QK_OK;
-    if (!in_memory) {
-        rc = qk__reader_ended(store->reader, &ended->image, job, err);
-        if (rc == QK_OK && ended->image.count == 0) {
-            rc = QK_ENOTFOUND;
-        }
-    }
-    if (rc == QK_OK) {
-        rc = cold_parents(store, job, &ended->parents, &ended->parent_count, err);
-    }
-    if (rc == QK_OK && ended->parent_count > 0) {
-        rc = cold_lookup(store, ended->parents, ended->parent_count, &ended->cold, err);
-    }
-    return rc;
-}
-
-static qk_status retry_locked(struct embedded *store, qk_id job, const struct ended_job *ended,
-                              qk_error *err)
-{
-    const qk__row *image = ended->image.count > 0 ? &ended->image.rows[0] : NULL;
-    qk_status rc = qk__engine_retry(store->engine, embedded_now(store), job, image, ended->parents,
-                                    ended->parent_count, &ended->cold);
-    if (rc == QK_OK && image != NULL) {
-        char queue[QK_NAME_MAX + 1];
-        size_t length = image->queue.length > QK_NAME_MAX ? QK_NAME_MAX : image->queue.length;
-        memcpy(queue, image->queue.data, length);
-        queue[length] = '\0';
-        base_forget(store, queue, image->status);
-    }
-    announce(store);
-    return rc == QK_OK ? wait_durable(store, present_gate(store), err) : rc;
-}
-
-qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
-{
-    struct embedded *store = embedded_of(base);
-    struct ended_job ended = { 0 };
-    qk__row row;
-    pthread_mutex_lock(&store->cold);
-    qk_status rc = enter_to_write(store, err);
-    if (rc == QK_OK) {
-        /* What ended just now must be durable, or the history would show an older picture. */
-        rc = wait_durable(store, present_gate(store), err);
-        bool in_memory = qk__engine_get(store->engine, job, &row, NULL);
-        leave(store);
-        rc = rc == QK_OK ? borrow_database(store, err) : rc;
-        if (rc == QK_OK) {
-            rc = read_ended(store, job, in_memory, &ended, err);
-            return_database(store);
-        }
-    }
-    if (rc == QK_OK && (rc = enter_to_write(store, err)) == QK_OK) {
-        rc = retry_locked(store, job, &ended, err);
-        leave(store);
-    }
-    pthread_mutex_unlock(&store->cold);
-    ended_dispose(&ended);
-    return rc == QK_EMPTY ? qk__error(err, QK_ESTATE, "its parents changed meanwhile: try again")
-                          : job_error(err, rc, job, "retried");
 }
 
 /* With `lock` held: what was changed is announced, waited for, and the store left. */

@@ -100,9 +100,21 @@ qk_status qk__engine_progress(qk__engine *engine, const qk_lease *lease, double 
                               const char *message);
 /* QK_OK, QK_ESTATE, QK_ENOTFOUND (not in memory), QK_ENOMEM. */
 qk_status qk__engine_cancel(qk__engine *engine, qk__now now, qk_id id);
+/* Why a retry is QK_ESTATE. */
+typedef struct qk__refusal {
+    enum {
+        QK__REFUSED_STATE, /* it has not ended, or is done */
+        QK__REFUSED_PARENT, /* `job` keeps it from starting, since `cause` failed first */
+        QK__REFUSED_CONDITION, /* its parents have ended so that it may not start */
+        QK__REFUSED_PURGED, /* its parent `job` is gone */
+        QK__REFUSED_UNIQUE, /* `job` has its unique key */
+    } why;
+    qk_id job, cause;
+} qk__refusal;
 /* The same; `ended` is the job's terminal image when it is not in memory, with its parents. */
 qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__row *ended,
-                           const qk_id *parents, size_t parent_count, const qk__cold_set *cold);
+                           const qk_id *parents, size_t parent_count, const qk__cold_set *cold,
+                           qk__refusal *why);
 qk_status qk__engine_pause(qk__engine *engine, const char *queue, bool paused);
 /* At most `limit` claimed jobs of the queue; 0: no limit. Claims beyond it are left alone. */
 qk_status qk__engine_limit(qk__engine *engine, const char *queue, uint32_t limit);

@@ -30,9 +30,26 @@ qk_status qk__engine_cancel(qk__engine *engine, qk__now now, qk_id id)
     return QK_OK;
 }
 
+/* A purged parent rules a job out for good. */
+static qk_status refuse_purged(qk__refusal *why, qk_id parent)
+{
+    *why = (qk__refusal){ .why = QK__REFUSED_PURGED, .job = parent };
+    return QK_ESTATE;
+}
+
+static qk_status refuse_parents(const struct links *links, qk__refusal *why)
+{
+    const struct link *failed = links_first_failure(links);
+    *why = (qk__refusal){ .why = QK__REFUSED_CONDITION };
+    if (failed != NULL) {
+        *why = (qk__refusal){ QK__REFUSED_PARENT, failed->parent, failed->cause };
+    }
+    return QK_ESTATE;
+}
+
 /* Connects the parents of a job read back from the history. */
 static qk_status connect_parents(qk__engine *engine, uint32_t index, const qk_id *parents,
-                                 size_t parent_count, const qk__cold_set *cold)
+                                 size_t parent_count, const qk__cold_set *cold, qk__refusal *why)
 {
     qk_id missing;
     struct job *job = job_at(engine, index);
@@ -47,11 +64,12 @@ static qk_status connect_parents(qk__engine *engine, uint32_t index, const qk_id
     links_free(extra->links);
     extra->links = links;
     qk_status rc = links_connect(engine, index, cold, &missing);
-    return rc == QK_ENOTFOUND ? QK_ESTATE : rc; /* a purged parent rules it out for good */
+    return rc == QK_ENOTFOUND ? refuse_purged(why, missing) : rc;
 }
 
 /* Parents of a job that is still in memory may have changed since it was decided. */
-static qk_status relink(qk__engine *engine, uint32_t index, const qk__cold_set *cold)
+static qk_status relink(qk__engine *engine, uint32_t index, const qk__cold_set *cold,
+                        qk__refusal *why)
 {
     struct links *links = job_at(engine, index)->extra->links;
     if (links == NULL || links->parent_count == 0) {
@@ -81,7 +99,7 @@ static qk_status relink(qk__engine *engine, uint32_t index, const qk__cold_set *
     if (rc != QK_OK) {
         free(links->parents);
         *links = before;
-        return rc == QK_ENOTFOUND ? QK_ESTATE : rc;
+        return rc == QK_ENOTFOUND ? refuse_purged(why, missing) : rc;
     }
     free(before.parents);
     return QK_OK;
@@ -130,7 +148,7 @@ static qk__attempt_outcome outcome_of(const qk__engine *engine, const struct job
     }
 }
 
-static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
+static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now, qk__refusal *why)
 {
     struct job *job = job_at(engine, index);
     struct extra *extra = job->extra;
@@ -140,14 +158,18 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
                           .has_exit_code = extra->has_exit_code,
                           .exit_code = extra->exit_code };
     if (links_readiness(engine, job) == QK__READY_NEVER) {
+        return refuse_parents(extra->links, why);
+    }
+    uint32_t holder = extra->unique_key == NULL ? NIL : unique_find(engine, extra->unique_key);
+    if (holder != NIL) {
+        *why = (qk__refusal){ .why = QK__REFUSED_UNIQUE, .job = job_at(engine, holder)->id };
         return QK_ESTATE;
     }
     if (!lane_prepare(engine, job) || !retire_reserve(engine, 4) ||
         !VEC_RESERVE(engine->reopened, 1) ||
-        (extra->unique_key != NULL && unique_find(engine, extra->unique_key) != NIL) ||
         (extra->claimed_us != 0 && extra->worker != NIL &&
          !attempt_row(engine, index, outcome_of(engine, job), end, &report))) {
-        return extra->unique_key != NULL ? QK_ESTATE : QK_ENOMEM;
+        return QK_ENOMEM;
     }
     if (extra->unique_key != NULL && !unique_insert(engine, index)) {
         return QK_ENOMEM;
@@ -166,9 +188,11 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
 }
 
 qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__row *ended,
-                           const qk_id *parents, size_t parent_count, const qk__cold_set *cold)
+                           const qk_id *parents, size_t parent_count, const qk__cold_set *cold,
+                           qk__refusal *why)
 {
     uint32_t index = job_find(engine, id);
+    *why = (qk__refusal){ .why = QK__REFUSED_STATE };
     bool loaded = false;
     qk_status rc = QK_OK;
     qk__engine_tick(engine, now);
@@ -184,15 +208,15 @@ qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__
             return rc;
         }
         loaded = true;
-        rc = connect_parents(engine, index, parents, parent_count, cold);
+        rc = connect_parents(engine, index, parents, parent_count, cold, why);
     } else if (!qk_job_status_is_terminal(job_at(engine, index)->status) ||
                job_at(engine, index)->status == QK_JOB_DONE) {
         return QK_ESTATE;
     } else {
-        rc = relink(engine, index, cold);
+        rc = relink(engine, index, cold, why);
     }
     if (rc == QK_OK) {
-        rc = reopen(engine, index, now);
+        rc = reopen(engine, index, now, why);
     }
     if (rc == QK_OK && loaded) {
         job_at(engine, index)->flags |= JF_UNSETTLED_REOPEN;

@@ -117,22 +117,25 @@ static qk_status find_existing(qk__engine *engine, qk_enqueued *out, const qk__n
     return QK_OK;
 }
 
-static qk_status check_room(qk__engine *engine, uint32_t queue_index, const qk__new_job *job)
+static bool has_room(const qk__engine *engine, const struct queue *queue, const qk__new_job *job)
 {
-    struct queue *queue = engine->queues.items[queue_index];
     uint64_t waiting =
         queue->counts[QK_JOB_PENDING] + queue->counts[QK_JOB_DELAYED] + queue->adding;
-    if (!job->ignore_backpressure && waiting >= engine->config.backpressure_limit) {
-        return QK_EBACKPRESSURE;
-    }
-    if (waiting + 1 < engine->config.backpressure_warn) {
+    return job->ignore_backpressure || waiting < engine->config.backpressure_limit;
+}
+
+/* One warning each time a queue grows past the mark. */
+static void warn_of(qk__engine *engine, uint32_t queue_index)
+{
+    struct queue *queue = engine->queues.items[queue_index];
+    uint64_t waiting = queue->counts[QK_JOB_PENDING] + queue->counts[QK_JOB_DELAYED];
+    if (waiting < engine->config.backpressure_warn) {
         queue->warned = false;
     } else if (!queue->warned) {
         queue->warned = true;
         engine->warned_queue = queue_index;
         engine->counters.backpressure_warnings++;
     }
-    return QK_OK;
 }
 
 static qk_status fill_policy(qk__engine *engine, struct job *job, const qk__new_job *wanted)
@@ -230,8 +233,8 @@ static qk_status make_job(qk__engine *engine, qk__now now, uint32_t *out, const 
     if (rc == QK_OK) {
         rc = fill_extra(engine, index, wanted, cold, missing);
     }
-    if (rc == QK_OK) {
-        rc = check_room(engine, policy_of(engine, job)->queue, wanted);
+    if (rc == QK_OK && !has_room(engine, queue_of(engine, job), wanted)) {
+        rc = QK_EBACKPRESSURE;
     }
     if (rc == QK_OK) {
         queue_of(engine, job)->adding++;
@@ -257,6 +260,7 @@ static void place_job(qk__engine *engine, uint32_t index)
     struct queue *queue = queue_of(engine, job);
     queue->adding--;
     queue->counts[job->status]++;
+    warn_of(engine, policy_of(engine, job)->queue);
     job->seq = ++engine->seq;
     job->born = (uint32_t)engine->batch;
     engine->fresh.items[engine->fresh.count++] = index;

@@ -2,16 +2,18 @@
  * The readers' pool; see reader.h and reader_internal.h.
  *
  * Slots are opened when first needed. Callers wait on `changed` for a free one. The watchdog is a
- * thread started with the first deadline; it interrupts what is late, and again a moment later,
- * because an interrupt that falls between two statements of a slot is lost. Closing does the same
- * for every busy slot until all are back.
+ * thread started with the first deadline or person's query; it interrupts what is late or has made
+ * the process grow too much, and again a moment later, because an interrupt that falls between two
+ * statements of a slot is lost. Closing does the same for every busy slot until all are back.
  */
 #include "store/embedded/reader_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "store/embedded/database.h"
 #include "store/embedded/live_table.h"
@@ -19,6 +21,7 @@
 #include "util/error.h"
 
 #define AGAIN_US 20000 /* between two interrupts of the same slot */
+#define LOOK_US 50000 /* between two looks at the memory */
 
 int64_t qk__reader_monotonic_us(void)
 {
@@ -38,13 +41,44 @@ static void wait_until(qk__reader *reader, int64_t until_us)
     pthread_cond_timedwait(&reader->changed, &reader->mutex, &until);
 }
 
+/* Resident bytes of the process; 0: not to be had. */
+static uint64_t resident_bytes(void)
+{
+    char text[128];
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        close(fd);
+    if (length <= 0)
+        return 0;
+    text[length] = '\0';
+    const char *second = strchr(text, ' ');
+    return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+/* With the mutex held: which people's queries have let the process grow too much; when to look
+ * again, 0: no need. */
+static int64_t check_memory(qk__reader *reader, int64_t now)
+{
+    if (!reader->host.memory_max || !reader->persons)
+        return 0;
+    uint64_t resident = resident_bytes();
+    for (size_t i = 0; i < QK__READER_SLOTS; i++) {
+        qk__slot *slot = &reader->slots[i];
+        if (slot->busy && slot->person && slot->stop == QK__SLOT_RUNS &&
+            resident > slot->resident && resident - slot->resident > reader->host.memory_max)
+            slot->stop = QK__SLOT_MEMORY;
+    }
+    return now + LOOK_US;
+}
+
 /* With the mutex held: interrupts what must stop; when to look again, 0: no need. */
 static int64_t interrupt_late(qk__reader *reader)
 {
-    int64_t now = qk__reader_monotonic_us(), next = 0;
+    int64_t now = qk__reader_monotonic_us(), next = check_memory(reader, now);
     for (size_t i = 0; i < QK__READER_SLOTS; i++) {
         qk__slot *slot = &reader->slots[i];
-        if (!slot->busy)
+        if (!slot->busy || slot->ending)
             continue;
         int64_t when = slot->deadline_us;
         if (slot->stop == QK__SLOT_RUNS && reader->closing)
@@ -89,7 +123,7 @@ void qk__reader_interrupt(qk__reader *reader)
     pthread_mutex_lock(&reader->mutex);
     for (size_t i = 0; i < QK__READER_SLOTS; i++) {
         qk__slot *slot = &reader->slots[i];
-        if (slot->busy && slot->person && slot->stop == QK__SLOT_RUNS) {
+        if (slot->busy && slot->person && !slot->ending && slot->stop == QK__SLOT_RUNS) {
             slot->stop = QK__SLOT_MEMORY;
             if (slot->connection)
                 duckdb_interrupt(slot->connection);
@@ -148,13 +182,14 @@ static qk_status wait_for_slot(qk__slot **out, qk__reader *reader, bool person, 
     }
     if (reader->closing)
         return qk__error(err, QK_ECLOSED, "the store is being closed");
-    qk_status rc = deadline ? start_watchdog(reader, err) : QK_OK;
+    qk_status rc = deadline || person ? start_watchdog(reader, err) : QK_OK;
     if (rc)
         return rc;
     slot->busy = true;
     slot->person = person;
     slot->deadline_us = deadline;
     slot->stop = QK__SLOT_RUNS;
+    slot->resident = person ? resident_bytes() : 0;
     reader->persons += person;
     *out = slot;
     return QK_OK;
@@ -183,6 +218,9 @@ qk_status qk__slot_take(qk__slot **out, qk__reader *reader, bool person, int64_t
 void qk__slot_release(qk__slot *slot)
 {
     qk__reader *reader = slot->reader;
+    pthread_mutex_lock(&reader->mutex);
+    slot->ending = true; /* an interrupted ROLLBACK would leave the transaction to the next user */
+    pthread_mutex_unlock(&reader->mutex);
     if (slot->in_transaction)
         qk__database_run(slot->connection, "ROLLBACK", NULL);
     slot->in_transaction = false;
@@ -190,7 +228,7 @@ void qk__slot_release(qk__slot *slot)
     qk__row_set_dispose(&slot->snapshot);
     pthread_mutex_lock(&reader->mutex);
     reader->persons -= slot->person;
-    slot->busy = slot->person = false;
+    slot->busy = slot->person = slot->ending = false;
     slot->deadline_us = 0;
     pthread_cond_broadcast(&reader->changed);
     pthread_mutex_unlock(&reader->mutex);

@@ -33,6 +33,9 @@ typedef struct qk__reader_host {
      * row for each known worker and a QUEUE row for each queue. Called between pin and unpin. */
     qk_status (*snapshot)(void *self, qk__row_set *out, qk_error *err);
     void (*sql_refused)(void *self); /* counts a refusal */
+    /* Bytes by which the process may grow while a person's query runs, before it is stopped
+     * (QK_ENOMEM); 0: no limit. DuckDB's own limit leaves out what functions allocate. */
+    uint64_t memory_max;
 } qk__reader_host;
 
 typedef struct qk__reader qk__reader;

@@ -19,7 +19,7 @@ typedef enum qk__slot_stop {
     QK__SLOT_RUNS = 0,
     QK__SLOT_LATE, /* past its deadline */
     QK__SLOT_CLOSING,
-    QK__SLOT_MEMORY, /* the writer needs the memory */
+    QK__SLOT_MEMORY, /* the writer needs the memory, or the query took too much */
 } qk__slot_stop;
 
 typedef struct qk__slot {
@@ -31,7 +31,9 @@ typedef struct qk__slot {
     bool in_transaction;
     /* Guarded by the mutex: */
     bool busy, person;
+    bool ending; /* nothing is left to interrupt */
     int64_t deadline_us; /* CLOCK_MONOTONIC; 0: none */
+    uint64_t resident; /* the process's resident bytes when a person's query began */
     qk__slot_stop stop;
 } qk__slot;
 
@@ -41,7 +43,7 @@ struct qk__reader {
     qk_clock clock;
     qk__log log;
     pthread_mutex_t mutex;
-    pthread_cond_t changed; /* CLOCK_MONOTONIC; a slot was freed, a deadline set, closing began */
+    pthread_cond_t changed; /* CLOCK_MONOTONIC; a slot was freed or taken, closing began */
     qk__slot slots[QK__READER_SLOTS];
     size_t persons; /* slots in use by people's SQL */
     size_t waiting; /* callers waiting for a slot; close waits for them */

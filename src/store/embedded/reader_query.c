@@ -94,7 +94,7 @@ qk_status qk__slot_error(qk__slot *slot, const char *doing, duckdb_error_type ty
         return qk__error(err, QK_ECLOSED, "the store is being closed");
     case QK__SLOT_MEMORY:
         return qk__error(err, QK_ENOMEM,
-                         "the query was stopped because the store needs the memory: ask for less");
+                         "the query was stopped because it needs too much memory: ask for less");
     case QK__SLOT_RUNS:
         break;
     }

@@ -145,21 +145,38 @@ static void run_with_failures(qk_queue *queue)
     }
 }
 
+static int64_t real_us(void *user)
+{
+    (void)user;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* Fifty times as fast: a command that could not start comes back after a second. */
+static qk_time fast_wall(void *user)
+{
+    return (qk_time){ INT64_C(1800000000000000) + 50 * real_us(user) };
+}
+
 static void test_run__loses_and_doubles_nothing(void **state)
 {
     (void)state;
     SKIP_IF_SANITIZED();
-    qk_queue *queue = open_or_fail(":memory:", NULL);
+    qk_clock clock = { fast_wall, real_us, NULL };
+    qk_queue_options options = QK_QUEUE_OPTIONS_INIT;
+    options.clock = &clock;
+    qk_queue *queue = open_or_fail(":memory:", &options);
     run_with_failures(queue);
     qk_queue_close(queue);
 }
 
-static const char *file_path(void)
+static const char *file_path(const char *name)
 {
     static char path[512];
     const char *folder = getenv("TMPDIR");
-    snprintf(path, sizeof(path), "%s/no-memory-%d.duckdb", folder && *folder ? folder : "/tmp",
-             (int)getpid());
+    snprintf(path, sizeof(path), "%s/no-memory-%s-%d.duckdb", folder && *folder ? folder : "/tmp",
+             name, (int)getpid());
     return path;
 }
 
@@ -168,7 +185,7 @@ static void test_writer__gets_over_each(void **state)
 {
     (void)state;
     SKIP_IF_SANITIZED();
-    qk_queue *queue = open_or_fail(file_path(), NULL);
+    qk_queue *queue = open_or_fail(file_path("writer"), NULL);
     uint64_t jobs = 0;
     for (long n = 1;; n++) {
         atomic_store(&has_failed_anywhere, false);
@@ -187,15 +204,18 @@ static void test_writer__gets_over_each(void **state)
     qk_queue_close(queue);
 }
 
-/* After the test above: live jobs, tags, large payloads, and a parent with its child. */
+/* Live jobs, tags, large payloads, and a parent with its child: some of each, since an opening takes
+ * 20 ms. */
 static void test_reopen__fails_whole(void **state)
 {
     (void)state;
     SKIP_IF_SANITIZED();
     qk_error err = QK_ERROR_INIT;
-    qk_queue *queue = open_or_fail(file_path(), NULL);
+    const char *path = file_path("reopen");
+    qk_queue *queue = open_or_fail(path, NULL);
     qk_job_options options = QK_JOB_OPTIONS_INIT;
     qk_id parent;
+    enqueue_jobs(queue);
     assert_good(qk_enqueue(&parent, queue, "parent", NULL, NULL, &err));
     options.needs = &parent;
     options.needs_count = 1;
@@ -208,7 +228,7 @@ static void test_reopen__fails_whole(void **state)
         queue = NULL;
         has_failed = false;
         fail_at = n;
-        qk_status rc = qk_queue_open(&queue, file_path(), NULL, &err);
+        qk_status rc = qk_queue_open(&queue, path, NULL, &err);
         fail_at = 0;
         if (rc != QK_OK && (!has_failed || rc != QK_ENOMEM))
             fail_msg("allocation %ld: code %d, %s", n, (int)rc, err.message);

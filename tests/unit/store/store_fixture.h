@@ -23,6 +23,7 @@
 typedef struct fixture {
     char path[512];
     duckdb_database database;
+    qk__spill spill;
     duckdb_connection connection; /* for the test's own rows */
     qk__reader *reader;
     qk__row_set live; /* its memory belongs to the test */
@@ -81,10 +82,11 @@ static inline void remove_store(const char *path)
     unlink(other);
 }
 
-static inline qk_status open_path(duckdb_database *out, const char *path, qk_error *err)
+static inline qk_status open_path(duckdb_database *out, qk__spill *spill, const char *path,
+                                  qk_error *err)
 {
     qk__store_config config = { .path = path };
-    return qk__database_open(out, &config, err);
+    return qk__database_open(out, spill, &config, err);
 }
 
 /* Runs statements; the test fails with DuckDB's message if they do. */
@@ -97,7 +99,7 @@ static inline void must_run(duckdb_connection connection, const char *sql)
 
 static inline void fixture_attach(fixture *f)
 {
-    qk__reader_host host = { f, fixture_pin, fixture_unpin, fixture_snapshot, fixture_refused };
+    qk__reader_host host = { f, fixture_pin, fixture_unpin, fixture_snapshot, fixture_refused, 0 };
     qk_clock clock = qk__clock_system();
     assert_int_equal(duckdb_connect(f->database, &f->connection), DuckDBSuccess);
     assert_int_equal(qk__reader_open(&f->reader, f->database, &host, &clock, NULL, &f->err), QK_OK);
@@ -113,7 +115,7 @@ static inline void fixture_open(fixture *f, const char *name)
     } else {
         snprintf(f->path, sizeof(f->path), ":memory:");
     }
-    if (open_path(&f->database, f->path, &f->err) != QK_OK)
+    if (open_path(&f->database, &f->spill, f->path, &f->err) != QK_OK)
         fail_msg("%s", f->err.message);
     fixture_attach(f);
 }
@@ -122,7 +124,7 @@ static inline void fixture_close(fixture *f)
 {
     qk__reader_close(f->reader);
     duckdb_disconnect(&f->connection);
-    qk__database_close(&f->database);
+    qk__database_close(&f->database, &f->spill);
     if (f->path[0] != ':')
         remove_store(f->path);
 }

@@ -118,6 +118,16 @@ static const char *const hostile[] = {
     "SELECT \"getenv\"('HOME')",
     "SELECT parse_duckdb_log_message('a', 'b')",
     "SELECT st_geomfromwkb('x')",
+    /* one call that takes as long and as much as it likes: nothing interrupts it */
+    "SELECT length(rpad('x', 2000000000, 'y'))",
+    "SELECT length(lpad('x', 2000000000, 'y'))",
+    "SELECT length(repeat('x', 2000000000))",
+    "SELECT length(printf('%2000000000d', 1))",
+    "SELECT length(format('{:>2000000000}', 1))",
+    "SELECT length(bar(1, 0, 1, 100000000))",
+    "SELECT list_reduce([1, 2], lambda x, y: x + y)",
+    "SELECT array_reduce([1, 2], lambda x, y: x + y)",
+    "SELECT reduce([1, 2], lambda x, y: x + y)",
     /* statements */
     "COPY jobs TO '/tmp/x'",
     "COPY (SELECT * FROM jobs) TO 'store.duckdb' (use_tmp_file false)",

@@ -2,7 +2,8 @@
  * Shows what the simulation found at high seeds, each by itself. Why a job is skipped does not hang
  * on the order in which the engine looks at jobs that one event ends: not on that of children, nor on
  * that of leases which a late tick finds expired. A job that comes back before its end is durable is
- * never out of sight. A claim that a failed commit overtook stays in the history.
+ * never out of sight. A claim that a failed commit overtook stays in the history. Warnings tell what
+ * is so.
  * Covers: src/store/embedded/engine*.c.
  */
 #include <setjmp.h>
@@ -104,7 +105,8 @@ static void ack(qk_id id)
 static void retry(qk_id id)
 {
     qk__cold_set cold = { NULL, 0 };
-    assert_int_equal(qk__engine_retry(engine, now, id, NULL, NULL, 0, &cold), QK_OK);
+    qk__refusal why;
+    assert_int_equal(qk__engine_retry(engine, now, id, NULL, NULL, 0, &cold, &why), QK_OK);
 }
 
 /* `cause` NULL: a condition. */
@@ -271,6 +273,42 @@ static void test_hold__the_claim_that_the_disk_knows_stays_in_the_history(void *
     assert_int_equal(lost, 1);
 }
 
+/* Refused as a whole, it leaves the queue empty: there is nothing to warn of, now or later. */
+static void test_warning__a_refused_batch_gives_none(void **state)
+{
+    (void)state;
+    enum { COUNT = 20 };
+    qk__engine_config config = { .backpressure_warn = 5, .backpressure_limit = 8 };
+    qk__new_job jobs[COUNT];
+    qk_enqueued out[COUNT];
+    qk__cold_set cold = { NULL, 0 };
+    const char *queue = NULL;
+    uint64_t waiting = 0;
+    qk__engine_free(engine);
+    engine = qk__engine_new(&config);
+    assert_non_null(engine);
+    for (uint8_t i = 0; i < COUNT; i++) {
+        jobs[i] = (qk__new_job){ .id = make_id((uint8_t)(i + 1)),
+                                 .max_attempts = 1,
+                                 .max_lost = 1,
+                                 .backoff_factor = 2.0,
+                                 .kind = "work",
+                                 .queue = "default",
+                                 .payload = "{}",
+                                 .payload_length = 2 };
+    }
+    assert_int_equal(qk__engine_enqueue(engine, now, out, jobs, COUNT, &cold, NULL),
+                     QK_EBACKPRESSURE);
+    assert_false(qk__engine_take_warning(engine, &queue, &waiting));
+    assert_int_equal(qk__engine_counters(engine)->backpressure_warnings, 0);
+    assert_int_equal(qk__engine_enqueue(engine, now, out, jobs, 4, &cold, NULL), QK_OK);
+    assert_false(qk__engine_take_warning(engine, &queue, &waiting));
+    assert_int_equal(qk__engine_enqueue(engine, now, out, jobs + 4, 3, &cold, NULL), QK_OK);
+    assert_true(qk__engine_take_warning(engine, &queue, &waiting));
+    assert_string_equal(queue, "default");
+    assert_int_equal(waiting, 7);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
@@ -282,6 +320,7 @@ int main(void)
         TEST(visit__a_job_retried_while_its_end_is_written_is_shown_once),
         TEST(hold__the_claim_that_the_disk_knows_stays_in_the_history),
         TEST(retry__children_lie_below_a_parent_that_came_back),
+        TEST(warning__a_refused_batch_gives_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
