@@ -18,13 +18,14 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 # Layer: private headers it may include, besides its own and util/. A name ending in / is a folder.
 STORE = ["store/store.h"]
 QUEUE = STORE + ["queue/"]
+# The pure rules of every store: transitions, back-off, dependency modes, and conditions.
+RULES = ["queue/rules.h", "dag/condition.h"]
 ALLOWED = {
     "util": [],
     "store": [],
-    # queue/rules.h holds the pure rules (transitions, back-off, dependency modes) of every store.
-    "store/embedded": STORE + ["queue/rules.h"],
-    "store/postgres": STORE + ["queue/rules.h"],
-    "store/remote": STORE + ["queue/rules.h"],
+    "store/embedded": STORE + RULES,
+    "store/postgres": STORE + RULES,
+    "store/remote": STORE + RULES,
     "queue": STORE,
     "dag": QUEUE,
     "worker": QUEUE + ["dag/"],

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include <queuack/dag.h>
 #include <queuack/error.h>
 #include <queuack/job.h>
 #include <queuack/queue.h>

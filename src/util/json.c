@@ -13,7 +13,7 @@
 #include "util/error.h"
 #include "util/utf8.h"
 
-#define MAX_DEPTH 128
+#define MAX_DEPTH 256
 
 typedef struct scanner {
     const char *start, *at, *end;

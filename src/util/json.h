@@ -6,7 +6,7 @@
 
 #include <queuack/types.h>
 
-/* Checks that text[0..length) is one JSON value of valid UTF-8, nested at most 128 deep, without a
+/* Checks that text[0..length) is one JSON value of valid UTF-8, nested at most 256 deep, without a
  * NUL. On failure QK_EINVAL with "… at byte <offset>". Any thread, allocates nothing. */
 qk_status qk__json_check(const char *text, size_t length, qk_error *err);
 

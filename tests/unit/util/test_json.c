@@ -154,23 +154,23 @@ static void test_check__a_nul_is_no_json(void **state)
     assert_int_equal(qk__json_check("12", 1, &err), QK_OK); /* reads no further than told */
 }
 
-static void test_check__depth_ends_at_128(void **state)
+static void test_check__depth_ends_at_256(void **state)
 {
     (void)state;
-    char text[2 * 129 + 1];
-    for (int depth = 127; depth <= 129; depth++) {
+    char text[2 * 257 + 1];
+    for (int depth = 255; depth <= 257; depth++) {
         memset(text, '[', (size_t)depth);
         memset(text + depth, ']', (size_t)depth);
         text[2 * depth] = '\0';
         qk_error err = QK_ERROR_INIT;
-        assert_int_equal(check(text, &err), depth <= 128 ? QK_OK : QK_EINVAL);
+        assert_int_equal(check(text, &err), depth <= 256 ? QK_OK : QK_EINVAL);
     }
     char *endless = malloc(1000000);
     assert_non_null(endless);
     memset(endless, '[', 1000000);
     qk_error err = QK_ERROR_INIT;
     assert_int_equal(qk__json_check(endless, 1000000, &err), QK_EINVAL);
-    assert_string_equal(err.message, "nested too deep at byte 128");
+    assert_string_equal(err.message, "nested too deep at byte 256");
     free(endless);
 }
 
@@ -220,7 +220,7 @@ int main(void)
         cmocka_unit_test(test_check__takes_what_is_json),
         cmocka_unit_test(test_check__refuses_the_rest_and_says_where),
         cmocka_unit_test(test_check__a_nul_is_no_json),
-        cmocka_unit_test(test_check__depth_ends_at_128),
+        cmocka_unit_test(test_check__depth_ends_at_256),
         cmocka_unit_test(test_check__no_prefix_of_an_object_passes),
         cmocka_unit_test(test_check__agrees_with_a_parser_on_damaged_text),
     };
