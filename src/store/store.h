@@ -53,10 +53,26 @@ typedef struct qk__new_job {
     const char *kind, *queue, *payload; /* payload: JSON text */
     size_t payload_length;
     const char *unique_key, *name; /* NULL: none */
+    /* In a run: the node's name; its condition (valid, see dag/condition.h); of a sub-DAG node the
+     * factory that claims have to ask for, as kind "dag:<factory>". NULL: none. */
+    const char *node, *when, *factory;
     const char *tags; /* JSON array text, NULL: none */
     const qk_id *needs;
     size_t needs_count;
 } qk__new_job;
+
+/* A run to be submitted. */
+typedef struct qk__new_run {
+    qk_id id;
+    bool id_given; /* by the caller, so that it may exist already */
+    qk_id parent_job; /* none, or set by expand */
+    const char *name;
+    const char *description, *trigger; /* NULL: none */
+    const char *metadata, *params; /* JSON text, NULL: none */
+    int64_t scheduled_for_us; /* 0: none */
+    const char *definition; /* JSON text, NULL: none */
+    size_t definition_length;
+} qk__new_run;
 
 typedef struct qk__claim_request {
     const char *const *queues; /* strict order, at least one */
@@ -97,6 +113,21 @@ struct qk_store_ops {
      * messages of a batch start with "job <index>: ". */
     qk_status (*enqueue)(qk_store *store, qk_enqueued *out, const qk__new_job *jobs, size_t count,
                          qk_error *err);
+
+    /* A run and all its nodes (in an order with parents first), or nothing. *out: its id; duplicate:
+     * a run of that id existed, and nothing changed. Also: as enqueue, "job <index>: " included. */
+    qk_status (*submit_run)(qk_store *store, qk_enqueued *out, const qk__new_run *run,
+                            const qk__new_job *jobs, size_t count, qk_error *err);
+
+    /* The claimed sub-DAG node becomes the parent of this run, in one commit: run, nodes, and the
+     * node's waiting state, in which it has neither lease nor worker. The lease is over then. A node
+     * that has its run already, by this lease or an earlier one, waits for that: *child is its id,
+     * run and jobs are not looked at and may be NULL. Ends of the child end the node in their own
+     * commit. QK_ELEASE, QK_EINVAL (there is no run yet, and none was given), QK_EREFUSED (nested
+     * too deep; the message has the chain), and as submit_run. */
+    qk_status (*expand)(qk_store *store, qk_id *child, const qk_lease *lease,
+                        const qk__new_run *run, const qk__new_job *jobs, size_t count,
+                        qk_error *err);
 
     /* Highest priority first, then lowest sequence number. A job is handed out only once its
      * enqueue is durable; strict claims (the store's, the request's, a job's own) once the claim is.

@@ -189,8 +189,8 @@ static bool has_failed(const struct model *model, int run)
         const struct model_job *job = &model->jobs[i];
         bool bad = job->status == QK_JOB_FAILED || job->status == QK_JOB_CANCELLED;
         if (job->run == run &&
-            ((bad && !job->continues) || (job->status == QK_JOB_SKIPPED &&
-                                          job->skip == MODEL_FAILURE && job->cause_outside))) {
+            ((bad && !job->continues) ||
+             (job->status == QK_JOB_SKIPPED && job->skip == MODEL_FAILURE && job->cause_outside))) {
             return true;
         }
     }

@@ -58,7 +58,8 @@ void model_settle(struct model *model); /* after adding */
 /* False: the tables do not allow it, and nothing changed. */
 bool model_may_start(const struct model *model, int job);
 bool model_claim(struct model *model, int job);
-bool model_give_back(struct model *model, int job); /* nack, lost lease, failure with attempts left */
+bool model_give_back(struct model *model,
+                     int job); /* nack, lost lease, failure with attempts left */
 bool model_ack(struct model *model, int job);
 bool model_fail(struct model *model, int job); /* for good; of a waiting node: its timeout */
 bool model_untrue(struct model *model, int job); /* its condition is false */

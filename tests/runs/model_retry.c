@@ -100,7 +100,8 @@ static bool has_unfinished(const struct model *model, int run)
     for (int i = 0; i < model->job_count; i++) {
         const struct model_job *job = &model->jobs[i];
         if (job->run == run && job->status != QK_JOB_DONE &&
-            (is_unfinished(job) || (job->child != MODEL_NONE && has_unfinished(model, job->child)))) {
+            (is_unfinished(job) ||
+             (job->child != MODEL_NONE && has_unfinished(model, job->child)))) {
             return true;
         }
     }
@@ -113,7 +114,8 @@ bool model_retry_run(struct model *model, int run)
         return false;
     }
     reset_below(model, run);
-    for (int parent; (parent = model->runs[run].parent) != MODEL_NONE; run = model->jobs[parent].run) {
+    for (int parent; (parent = model->runs[run].parent) != MODEL_NONE;
+         run = model->jobs[parent].run) {
         if (!ended(&model->jobs[parent])) {
             break;
         }

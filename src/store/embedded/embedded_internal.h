@@ -139,7 +139,18 @@ void cold_dispose(qk__cold_set *set);
 qk_status cold_parents(struct embedded *store, qk_id child, qk_id **out, size_t *count,
                        qk_error *err);
 
+/* embedded_runs.c */
+/* Facts about each of these runs, whose ids are set; they come back sorted. As cold_lookup. */
+qk_status run_facts(struct embedded *store, qk__run_facts *facts, size_t count, qk_error *err);
+qk_status cold_for_jobs(struct embedded *store, const qk__new_job *jobs, size_t count,
+                        qk__cold_set *cold, bool *read, qk_error *err);
+
 /* The slots of qk_store_ops. */
+qk_status embedded_submit_run(qk_store *base, qk_enqueued *out, const qk__new_run *run,
+                              const qk__new_job *jobs, size_t count, qk_error *err);
+qk_status embedded_expand(qk_store *base, qk_id *child, const qk_lease *lease,
+                          const qk__new_run *run, const qk__new_job *jobs, size_t count,
+                          qk_error *err);
 qk_status embedded_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
                            qk_error *err);
 qk_status embedded_claim(qk_store *base, qk_claims **out, const qk__claim_request *request,

@@ -53,6 +53,7 @@ void qk__engine_free(qk__engine *engine)
         extra = following;
     }
     free_loose(engine);
+    runs_free(engine);
     names_free(engine);
     for (uint32_t i = 0; i < engine->chunk_count; i++) {
         free(engine->chunks[i]);
@@ -128,6 +129,17 @@ qk_status qk__engine_visit(const qk__engine *engine, qk__engine_visit_fn visit, 
             visit(user, &row);
         }
     }
+    for (size_t i = 0; rc == QK_OK && i < engine->runs.count; i++) {
+        qk__buffer_clear(&ext);
+        if (engine->runs.items[i] == NULL) {
+            continue;
+        }
+        rc = run_row(engine->runs.items[i], &row, &ext) ? QK_OK : QK_ENOMEM;
+        fix_ext(&row, &ext);
+        if (rc == QK_OK) {
+            visit(user, &row);
+        }
+    }
     for (size_t i = 0; rc == QK_OK && i < engine->workers.count; i++) {
         worker_row(engine, &engine->workers.items[i], &row);
         visit(user, &row);
@@ -166,7 +178,7 @@ static bool kind_asked(const qk__engine *engine, uint32_t kind, const qk__claim_
 static void backlog_add(const qk__engine *engine, const struct job *job,
                         const qk__claim_request *request, qk__backlog *out)
 {
-    if (!kind_asked(engine, policy_of(engine, job)->kind, request)) {
+    if (!kind_asked(engine, policy_of(engine, job)->route, request)) {
         out->other_kinds += job->status == QK_JOB_PENDING;
         return;
     }
@@ -220,6 +232,11 @@ qk_status qk__engine_pinned(const qk__engine *engine, qk_id **out, size_t *count
 size_t qk__engine_live(const qk__engine *engine)
 {
     return engine->used;
+}
+
+size_t qk__engine_weight(const qk__engine *engine)
+{
+    return engine->used + engine->edges + 2 * (size_t)engine->run_count;
 }
 
 bool qk__engine_take_warning(qk__engine *engine, const char **queue, uint64_t *waiting)

@@ -50,8 +50,19 @@ typedef struct qk__cold_job {
     bool continue_on_failure;
     int64_t cause_us; /* when the job that caused a failure or skip ended */
     qk_id cause; /* that job; none for a condition */
+    bool cause_outside; /* the cause is not in its own run */
+    qk_id run; /* none: outside */
     char kind[QK_NAME_MAX + 1], queue[QK_NAME_MAX + 1];
 } qk__cold_job;
+
+/* Facts about a run, recounted from its ended jobs that are not in memory. */
+typedef struct qk__run_facts {
+    qk_id id;
+    bool found;
+    uint8_t status; /* qk_run_status */
+    uint64_t counts[QK_JOB_STATUS_COUNT];
+    uint64_t bad; /* jobs that make it fail */
+} qk__run_facts;
 
 typedef struct qk__cold_set {
     const qk__cold_job *jobs; /* sorted by id */
@@ -67,6 +78,19 @@ qk_status qk__engine_missing(const qk__engine *engine, const qk__new_job *jobs, 
 qk_status qk__engine_enqueue(qk__engine *engine, qk__now now, qk_enqueued *out,
                              const qk__new_job *jobs, size_t count, const qk__cold_set *cold,
                              qk_error *err);
+
+/* A run with all its nodes, or none of it. *duplicate: it is in memory already. Errors as enqueue. */
+qk_status qk__engine_submit(qk__engine *engine, qk__now now, bool *duplicate,
+                            const qk__new_run *run, const qk__new_job *jobs, size_t count,
+                            const qk__cold_set *cold, qk_error *err);
+/* True if the node has a child run already, whoever made it. */
+bool qk__engine_child(const qk__engine *engine, const qk_lease *lease, qk_id *child);
+/* The claimed node becomes the parent of `run`, or waits again for the child it had (*child). That
+ * may have ended and left the memory: then its facts are needed (QK_EMPTY). QK_ELEASE, QK_EINVAL
+ * (no run given, and there is none), QK_EREFUSED (nested too deep). */
+qk_status qk__engine_expand(qk__engine *engine, qk__now now, qk_id *child, const qk_lease *lease,
+                            const qk__new_run *run, const qk__new_job *jobs, size_t count,
+                            const qk__cold_set *cold, const qk__run_facts *facts, qk_error *err);
 
 /* One claimed job. Pointers borrow from the engine until its next call. */
 typedef struct qk__grant {
@@ -144,6 +168,9 @@ bool qk__engine_carrying(const qk__engine *engine);
 qk_status qk__engine_load(qk__engine *engine, const qk__row *row, uint64_t batch);
 /* Parents of loaded jobs that are not in memory; malloc'd. */
 qk_status qk__engine_loaded_parents(qk__engine *engine, qk_id **out, size_t *count);
+/* Runs that live on; recover needs the facts about each. malloc'd. */
+qk_status qk__engine_loaded_runs(const qk__engine *engine, qk_id **out, size_t *count);
+void qk__engine_run_facts(qk__engine *engine, const qk__run_facts *facts, size_t count);
 /* Decides dependencies, takes back the dead owner's claims, fills the lanes. clean: it closed. */
 qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const qk__cold_set *cold);
 /* Before closing: gives back every claim without counting a loss, and adds the CLOSE row. */
@@ -181,6 +208,8 @@ void qk__engine_backlog(const qk__engine *engine, const qk__claim_request *reque
 /* Ids of ended jobs that live ones depend on; malloc'd. */
 qk_status qk__engine_pinned(const qk__engine *engine, qk_id **out, size_t *count);
 size_t qk__engine_live(const qk__engine *engine);
+/* About how many rows it takes to carry all that is live. */
+size_t qk__engine_weight(const qk__engine *engine);
 /* True once after a queue passed the warning mark. */
 bool qk__engine_take_warning(qk__engine *engine, const char **queue, uint64_t *waiting);
 const qk_counters *qk__engine_counters(const qk__engine *engine);

@@ -22,6 +22,10 @@ qk_status qk__engine_cancel(qk__engine *engine, qk__now now, qk_id id)
     if (job_extra(engine, job) == NULL) {
         return QK_ENOMEM;
     }
+    struct run *child = run_find(engine, job->extra->child_run);
+    if (child != NULL && !child->ended) {
+        child->cancelled = true;
+    }
     leave_place(engine, index);
     end_job(engine, index, QK_JOB_CANCELLED, now);
     settle_dependents(engine, now);
@@ -155,10 +159,11 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
     job->flags |= JF_REOPENED | JF_UNSETTLED_REOPEN;
     job->flags |= has_parents(job) ? JF_EDGES_DUE : 0; /* replay forgot them at its end */
     engine->reopened.items[engine->reopened.count++] = job->id;
-    engine->linked += has_parents(job);
+    links_counted(engine, job, 1);
     set_status(engine, index, QK_JOB_PENDING);
     links_retell(engine, index);
     place(engine, index, now);
+    settle_dependents(engine, now);
     return QK_OK;
 }
 

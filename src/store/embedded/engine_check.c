@@ -104,7 +104,7 @@ static const char *check_link(const qk__engine *engine, const struct job *child,
                    ? NULL
                    : "8: a parent does not know its child";
     }
-    link_news(engine, parent, &news);
+    link_news(engine, parent, child, &news);
     return link->state == news.state ? NULL : "8: a parent's end is not known to its child";
 }
 
@@ -190,7 +190,7 @@ static const char *check_list(const qk__engine *engine, const struct lane *lane,
         const struct job *job = job_at(engine, i);
         if (!job->used || job->status != QK_JOB_PENDING || job->priority != priority ||
             job->prev != left || (job->flags & (JF_IN_LANE | JF_IN_HEAP)) != JF_IN_LANE ||
-            policy_of(engine, job)->kind != lane->kind) {
+            policy_of(engine, job)->route != lane->kind) {
             return "1: a lane's list holds what does not belong there";
         }
         if (left != NIL && job_at(engine, left)->seq >= job->seq) {

@@ -103,6 +103,7 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
                        &grants[count++]);
         }
     }
+    settle_dependents(engine, now); /* runs whose first job started */
     return count;
 }
 
@@ -119,9 +120,10 @@ bool qk__engine_regrant(const qk__engine *engine, qk__grant *grant)
     return true;
 }
 
-static bool holds(const qk__engine *engine, const struct job *job, const qk_lease *lease)
+bool holds(const qk__engine *engine, const struct job *job, const qk_lease *lease)
 {
-    return job->status == QK_JOB_CLAIMED && job->attempt == lease->attempt &&
+    return job->status == QK_JOB_CLAIMED && (job->flags & JF_WAITING) == 0 &&
+           job->attempt == lease->attempt && job->extra->worker != NIL &&
            strcmp(engine->symbols.text[job->extra->worker], lease->worker_id) == 0;
 }
 
@@ -335,8 +337,14 @@ static void tick_leases(qk__engine *engine, qk__now now)
     for (size_t i = 0; i < engine->leases.count; i++) {
         for (uint32_t index; (index = engine->leases.items[i].head) != NIL;) {
             if (job_at(engine, index)->extra->deadline_us > now.mono_us ||
-                !attempt_due_row(engine, index, now)) {
+                !((job_at(engine, index)->flags & JF_WAITING) != 0
+                      ? retire_reserve(engine, 2)
+                      : attempt_due_row(engine, index, now))) {
                 break;
+            }
+            if ((job_at(engine, index)->flags & JF_WAITING) != 0) {
+                node_timeout(engine, index, now);
+                continue;
             }
             lose_claim(engine, index, now);
         }

@@ -80,6 +80,7 @@ bool links_tell(struct links *links, qk_id parent, const struct link *news)
     link->state = news->state;
     link->cause = news->cause;
     link->cause_us = news->cause_us;
+    link->outside = news->outside;
     links->counts.done += news->state == LINK_DONE;
     links->counts.conditional += news->state == LINK_CONDITIONAL;
     links->counts.failed += news->state == LINK_FAILED;
@@ -103,10 +104,13 @@ static void link_from(struct link *out, uint8_t status, bool continues, qk_id se
     }
 }
 
-void link_news(const qk__engine *engine, const struct job *parent, struct link *out)
+void link_news(const qk__engine *engine, const struct job *parent, const struct job *child,
+               struct link *out)
 {
     link_from(out, parent->status, policy_of(engine, parent)->continue_on_failure, parent->id,
               parent->extra->finished_us, parent->extra->cause, parent->extra->cause_us);
+    out->outside = child == NULL || child->run != parent->run ||
+                   (parent->status == QK_JOB_SKIPPED && parent->extra->cause_outside);
 }
 
 static bool child_add(qk__engine *engine, struct job *parent, qk_id child)
@@ -147,7 +151,7 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
             continue;
         }
         if (parent != NIL) {
-            link_news(engine, job_at(engine, parent), &news);
+            link_news(engine, job_at(engine, parent), job, &news);
         } else {
             const qk__cold_job *ended = cold_find(cold, id);
             if (ended == NULL || !ended->found) {
@@ -156,6 +160,9 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
             }
             link_from(&news, ended->status, ended->continue_on_failure, id, ended->cause_us,
                       ended->cause, ended->cause_us);
+            const struct run *run = run_of(engine, job);
+            news.outside = run == NULL || memcmp(run->id.bytes, ended->run.bytes, 16) != 0 ||
+                           ended->cause_outside;
         }
         links_tell(links, id, &news);
     }
@@ -169,9 +176,17 @@ void links_catch_up(const qk__engine *engine, struct job *job)
         qk_id id = job->extra->links->parents[i].parent;
         uint32_t parent = job_find(engine, id);
         if (parent != NIL && qk_job_status_is_terminal(job_at(engine, parent)->status)) {
-            link_news(engine, job_at(engine, parent), &news);
+            link_news(engine, job_at(engine, parent), job, &news);
             links_tell(job->extra->links, id, &news);
         }
+    }
+}
+
+void links_counted(qk__engine *engine, const struct job *job, int by)
+{
+    if (has_parents(job)) {
+        engine->linked += (size_t)by;
+        engine->edges += (size_t)by * job->extra->links->parent_count;
     }
 }
 

@@ -64,6 +64,10 @@ qk_status qk__reader_attempt(qk__reader *reader, bool *found, qk__attempt_outcom
 qk_status qk__reader_payloads(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
                               qk_error *err);
 
+/* Facts about runs, see run_facts in embedded_runs.c. One query for all. */
+qk_status qk__reader_run_facts(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
+                               qk_error *err);
+
 /* Dependencies of a job, live or ended: an EDGE row (id, related) per parent. */
 qk_status qk__reader_parents(qk__reader *reader, qk__row_set *out, qk_id child, qk_error *err);
 
