@@ -155,7 +155,7 @@ typedef struct qk_node {
     qk_node_type type;
     qk_subdag_source source;
     const char *kind; /* "command", "sql", "dag" or a registered one */
-    const char *payload; /* JSON text of the job; NULL for a sub-DAG in place */
+    const char *payload; /* JSON text; of a sub-DAG its params, or NULL */
     const char *subject; /* factory, upstream node, or file of a sub-DAG; else NULL */
     const char *when; /* NULL: none */
     const char *store; /* NULL: the parent's */

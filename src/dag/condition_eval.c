@@ -2,6 +2,8 @@
  * Evaluating conditions; see condition.h. Total: every expression has a value whatever the results
  * look like, so the only way to fail is memory. Decoded strings live in a scratch arena until the
  * end. Recursion is bounded by the parser's depth.
+ *
+ * long file: one small function per kind of expression; apart they would not be readable.
  */
 #include <math.h>
 #include <stdio.h>

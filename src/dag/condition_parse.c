@@ -1,6 +1,8 @@
 /*
  * Parsing conditions; see condition.h. Recursive descent over a text of at most QK_WHEN_MAX bytes,
  * nested at most QK__CONDITION_DEPTH deep. The first problem stops it; messages name the byte.
+ *
+ * long file: one small function per rule of the grammar; apart they would not be readable.
  */
 #include "dag/condition_parse.h"
 

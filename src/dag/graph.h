@@ -19,6 +19,9 @@
 #include "util/arena.h"
 #include "util/hash.h"
 
+/* Longest JSON text or description that a definition takes; a store's own limit comes on top. */
+#define QK__DAG_TEXT_MAX ((size_t)64 << 20)
+
 /* One dependency as it was written: a name, `length` bytes. Ids go to qk__node.job->needs. */
 typedef struct qk__need {
     const char *name;
@@ -29,7 +32,7 @@ typedef struct qk__need {
 typedef struct qk__node {
     const char *name;
     const char *kind;
-    const char *payload; /* JSON text; NULL for a sub-DAG in place */
+    const char *payload; /* JSON text; of a sub-DAG params or with, or NULL */
     const char *subject; /* factory, upstream node or file of a sub-DAG */
     const char *when;
     const char *store;
@@ -86,12 +89,17 @@ struct qk_dag {
  * changed. As qk_dag_validate. */
 qk_status qk__dag_prepare(qk_dag *dag, qk_error *err);
 
+void qk__graph_dispose(qk__graph *graph);
+
+/* True if all of it is UTF-8. */
+bool qk__dag_is_text(const char *text);
+
 /* After this nothing can be added (QK_ESTATE). Sub-DAGs in place are sealed when they are taken. */
 void qk__dag_seal(qk_dag *dag);
 
 /*
  * The payload of a node's job, JSON text, free() it. Kind "dag" has
- *   {"factory":"name","params":…} · {"definition":{…}} · {"from":"node"} · {"file":"path","with":{…}}
+ *   {"factory":"name","params":…} · {"dag":{…}} · {"dag_from":"node"} · {"file":"path","with":{…}}
  * and "store":"alias" where one is named; other kinds have qk_node.payload.
  */
 qk_status qk__dag_payload(char **out, const qk_dag *dag, size_t node, qk_error *err);

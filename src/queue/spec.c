@@ -109,6 +109,7 @@ static qk_status prepare_needs(qk__new_job *job, qk__spec_memory *memory,
     return QK_OK;
 }
 
+/* They are checked already. */
 static qk_status prepare_tags(qk__new_job *job, qk__spec_memory *memory,
                               const qk_job_options *options, qk_error *err)
 {
@@ -116,18 +117,9 @@ static qk_status prepare_tags(qk__new_job *job, qk__spec_memory *memory,
 
     if (options->tag_count == 0)
         return QK_OK;
-    if (options->tag_count > QK_TAGS_MAX)
-        return qk__error(err, QK_EINVAL, "tags: more than %d", QK_TAGS_MAX);
-    if (!options->tags)
-        return qk__error(err, QK_EINVAL, "tags: must not be NULL when tag_count is not 0");
     /* An escaped byte takes up to six. */
     qk__buffer_init(&text, 2 + QK_TAGS_MAX * (3 + (size_t)QK_NAME_MAX * 6));
     for (size_t i = 0; i < options->tag_count; i++) {
-        qk_status rc = qk__check_name("tag", options->tags[i], err);
-        if (rc) {
-            qk__buffer_dispose(&text);
-            return rc;
-        }
         qk__buffer_append(&text, i ? "," : "[", 1);
         qk__buffer_json_string(&text, options->tags[i], strlen(options->tags[i]));
     }
@@ -184,9 +176,19 @@ static qk_status check_texts(const qk_job_options *options, qk_error *err)
     return rc;
 }
 
-/* Everything that depends on the options alone. */
-static qk_status prepare_options(qk__new_job *job, qk__spec_memory *memory, const qk_queue *queue,
-                                 const qk_job_options *options, qk_error *err)
+static qk_status check_tags(const qk_job_options *options, qk_error *err)
+{
+    qk_status rc = QK_OK;
+    if (options->tag_count > QK_TAGS_MAX)
+        return qk__error(err, QK_EINVAL, "tags: more than %d", QK_TAGS_MAX);
+    if (options->tag_count && !options->tags)
+        return qk__error(err, QK_EINVAL, "tags: must not be NULL when tag_count is not 0");
+    for (size_t i = 0; !rc && i < options->tag_count; i++)
+        rc = qk__check_name("tag", options->tags[i], err);
+    return rc;
+}
+
+qk_status qk__spec_check_options(const qk_job_options *options, qk_error *err)
 {
     qk_status rc = qk__check_version("job options", "QK_JOB_OPTIONS_INIT", options->version, err);
     if (!rc)
@@ -195,6 +197,16 @@ static qk_status prepare_options(qk__new_job *job, qk__spec_memory *memory, cons
         rc = check_durations(options, err);
     if (!rc)
         rc = check_texts(options, err);
+    if (!rc && options->needs_count && !options->needs)
+        rc = qk__error(err, QK_EINVAL, "needs: must not be NULL when needs_count is not 0");
+    return rc ? rc : check_tags(options, err);
+}
+
+/* Everything that depends on the options alone. */
+static qk_status prepare_options(qk__new_job *job, qk__spec_memory *memory, const qk_queue *queue,
+                                 const qk_job_options *options, qk_error *err)
+{
+    qk_status rc = qk__spec_check_options(options, err);
     if (rc)
         return rc;
     *job = (qk__new_job){

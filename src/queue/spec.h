@@ -14,6 +14,9 @@ typedef struct qk__spec_memory {
 
 void qk__spec_memory_dispose(qk__spec_memory *memory);
 
+/* Checks what can be checked of options by themselves; the message names the field. */
+qk_status qk__spec_check_options(const qk_job_options *options, qk_error *err);
+
 /*
  * Fills `jobs[0..count)`. On failure *bad is the index of the spec at fault, and the message, which
  * names the field, does not mention it. Strings are borrowed from the specs and from `memory`.
