@@ -10,6 +10,7 @@
 #include <queuack/error.h>
 #include <queuack/job.h>
 #include <queuack/queue.h>
+#include <queuack/run.h>
 #include <queuack/task.h>
 #include <queuack/types.h>
 #include <queuack/version.h>

@@ -17,6 +17,7 @@
 
 #include <queuack/job.h>
 #include <queuack/queue.h>
+#include <queuack/run.h>
 
 #include "util/log.h"
 
@@ -180,6 +181,27 @@ struct qk_store_ops {
     /* Does not touch the disk. */
     qk_status (*backlog)(qk_store *store, qk__backlog *out, const qk__claim_request *request,
                          qk_error *err);
+
+    /* QK_ENOTFOUND from all that name a run. A run in memory is told as it is now, which may be ahead
+     * of the disk; lists and trees as they are durable. */
+    qk_status (*run_get)(qk_store *store, qk_run **out, qk_id run, qk_error *err);
+    qk_status (*run_list)(qk_store *store, qk_run_list **out, const qk_run_filter *filter,
+                          qk_error *err);
+    /* The run and everything below it: one query, whatever the depth. */
+    qk_status (*run_tree)(qk_store *store, qk_run_tree **out, qk_id run, qk_error *err);
+    /* The job of a node. QK_ENOTFOUND also: no such node. */
+    qk_status (*run_node)(qk_store *store, qk_id *out, qk_id run, const char *node, qk_error *err);
+    /* QK_OK once the run has ended and that is durable, or once it differs from *seen (may be NULL);
+     * QK_ETIMEDOUT. Does not touch the disk while the run is in memory. */
+    qk_status (*run_wait)(qk_store *store, qk_run_progress *out, qk_id run,
+                          const qk_run_progress *seen, int64_t timeout_us, qk_error *err);
+    /* Every node that is live, at every depth, in one commit. QK_ESTATE: it has ended. */
+    qk_status (*run_cancel)(qk_store *store, qk_id run, qk_error *err);
+    /* QK_ESTATE: it has ended, or is so already. */
+    qk_status (*run_pause)(qk_store *store, qk_id run, bool paused, qk_error *err);
+    /* Opens again what is unfinished (or, with `from`, that node and all downstream) as run.h says,
+     * in one commit, at every depth. QK_ESTATE. */
+    qk_status (*run_retry)(qk_store *store, qk_id run, const qk_id *from, qk_error *err);
 
     /* Announces a worker (its first call), renews it, or with gone = true withdraws it. May be
      * written later than it returns. */

@@ -126,6 +126,53 @@ qk_status qk__engine_cancel(qk__engine *engine, qk__now now, qk_id id);
 qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__row *ended,
                            const qk_id *parents, size_t parent_count, const qk__cold_set *cold);
 qk_status qk__engine_pause(qk__engine *engine, const char *queue, bool paused);
+
+/* Runs. QK_OK, QK_ESTATE, QK_ENOTFOUND (not in memory). */
+qk_status qk__engine_cancel_run(qk__engine *engine, qk__now now, qk_id id);
+qk_status qk__engine_pause_run(qk__engine *engine, qk__now now, qk_id id, bool paused);
+/* The condition of a claimed job is false: it was never started, and is skipped. */
+bool qk__engine_untrue(qk__engine *engine, qk__now now, qk_id id, int32_t attempt);
+
+typedef struct qk__run_look {
+    qk_id root, parent_job;
+    uint8_t status; /* qk_run_status */
+    bool ended;
+    uint64_t version; /* rises whenever the status of one of its jobs changes; never 0 with jobs */
+    int64_t created_us, completed_us;
+    uint64_t counts[QK_JOB_STATUS_COUNT];
+} qk__run_look;
+/* False: it is not in memory. */
+bool qk__engine_run_look(const qk__engine *engine, qk_id id, qk__run_look *out);
+
+typedef struct qk__node_look {
+    qk_id id, run, child_run;
+    uint8_t status;
+    bool waiting;
+} qk__node_look;
+/* Nodes in memory of every run below a root; malloc'd. */
+qk_status qk__engine_tree_nodes(const qk__engine *engine, qk_id root, qk__node_look **out,
+                                size_t *count);
+
+/* Ended nodes of runs to be opened again, with all that is to be known of them. */
+typedef struct qk__reopen {
+    const qk__row *runs; /* ended runs that come back: RUN rows, payload the definition */
+    const qk__run_facts *facts; /* of each */
+    size_t run_count;
+    const qk__row *nodes; /* terminal images, by id */
+    const bool *waits; /* a sub-DAG node that goes back to waiting; else to pending */
+    size_t node_count;
+    const qk__row *edges; /* of those nodes, by child */
+    size_t edge_count;
+    const struct qk__run_seen {
+        qk_id id;
+        uint64_t version; /* 0: was not in memory */
+    } *seen; /* runs that the plan was made from */
+    size_t seen_count;
+    const qk__cold_set *cold; /* parents that are neither in memory nor among the nodes */
+} qk__reopen;
+/* All or none. QK_EMPTY: something has changed since the plan was made, make it anew. QK_ESTATE: the
+ * unique key of one is another's now. QK_ENOMEM. */
+qk_status qk__engine_reopen(qk__engine *engine, qk__now now, const qk__reopen *plan);
 qk_status qk__engine_worker(qk__engine *engine, qk__now now, const qk__worker_info *worker,
                             bool gone);
 

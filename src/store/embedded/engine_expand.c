@@ -107,7 +107,7 @@ void node_timeout(qk__engine *engine, uint32_t index, qk__now now)
 static qk_status fill_run(struct run *run, const qk__new_run *wanted, qk_id root, int depth)
 {
     run->name = copy_text(wanted->name);
-    run->about = run_about(wanted, root, depth);
+    run->about = run_about(wanted, root);
     run->definition = wanted->definition == NULL ? NULL : malloc(wanted->definition_length + 1);
     if (run->name == NULL || run->about == NULL ||
         (run->definition == NULL && wanted->definition != NULL)) {

@@ -129,6 +129,7 @@ struct run {
     bool dirty, due, epoch, durable_end;
     bool reopened; /* the row of its end must go with its next image */
     bool has_definition, definition_due;
+    bool hold_due; /* opened again: what is held below must be decided anew */
 };
 
 struct lane {
@@ -273,6 +274,9 @@ void lose_claim(qk__engine *engine, uint32_t index, qk__now now);
 char *copy_text(const char *text); /* NULL for NULL, or when out of memory */
 uint64_t next_random(qk__engine *engine);
 
+/* engine_admin.c: as if new; its last attempt becomes a row (room was reserved for it). */
+void reset_for_retry(qk__engine *engine, uint32_t index, qk__now now);
+
 /* engine_links.c */
 struct links *links_make(qk__engine *engine, const qk_id *parents, size_t count);
 void links_free(struct links *links);
@@ -283,6 +287,7 @@ bool links_tell(struct links *links, qk_id parent, const struct link *news);
 /* Tells it of parents in memory that ended without telling it. */
 void links_catch_up(const qk__engine *engine, struct job *job);
 void links_retell(qk__engine *engine, uint32_t index); /* this parent was reopened */
+void links_retell_all(qk__engine *engine); /* parents were reopened: whoever counted them waits again */
 bool has_parents(const struct job *job);
 /* What `child` (NULL: whoever) is told of its parent. */
 void link_news(const qk__engine *engine, const struct job *parent, const struct job *child,
@@ -333,7 +338,7 @@ void node_leave_wait(qk__engine *engine, uint32_t index);
 /* engine_run_image.c */
 bool run_row(const struct run *run, qk__row *row, qk__buffer *ext); /* ext as in image_row */
 qk_status run_load(qk__engine *engine, const qk__row *row, struct run **out);
-char *run_about(const qk__new_run *run, qk_id root, int depth);
+char *run_about(const qk__new_run *run, qk_id root);
 
 /* engine_image.c */
 qk_status image_row(const qk__engine *engine, const struct job *job, qk__row *row,

@@ -228,6 +228,32 @@ static void link_reopen(qk__engine *engine, struct job *child, struct job *paren
     link->state = LINK_WAITING;
 }
 
+static void reopen_links(qk__engine *engine, uint32_t index)
+{
+    struct job *child = job_at(engine, index);
+    for (uint32_t i = 0; i < child->extra->links->parent_count; i++) {
+        const struct link *link = &child->extra->links->parents[i];
+        uint32_t parent = link->state == LINK_WAITING ? NIL : job_find(engine, link->parent);
+        if (parent != NIL && !qk_job_status_is_terminal(job_at(engine, parent)->status)) {
+            link_reopen(engine, child, job_at(engine, parent));
+        }
+    }
+    if ((child->flags & JF_IN_LANE) != 0 && links_readiness(engine, child) == QK__READY_WAIT) {
+        lane_remove(engine, index);
+    }
+}
+
+/* Rare, so a scan; one for all that were reopened together. */
+void links_retell_all(qk__engine *engine)
+{
+    for (uint32_t i = 0; engine->linked > 0 && i < engine->chunk_count * CHUNK_JOBS; i++) {
+        const struct job *child = job_at(engine, i);
+        if (child->used && has_parents(child) && !qk_job_status_is_terminal(child->status)) {
+            reopen_links(engine, i);
+        }
+    }
+}
+
 /* A person retries a job whose end its children had already counted: they wait for it again. Rare,
  * so a scan. */
 void links_retell(qk__engine *engine, uint32_t index)

@@ -16,12 +16,12 @@ static void put_text(qk__buffer *out, const char *key, const char *text)
     }
 }
 
-char *run_about(const qk__new_run *run, qk_id root, int depth)
+char *run_about(const qk__new_run *run, qk_id root)
 {
     char id[QK_ID_TEXT_SIZE];
     qk__buffer text;
     qk__buffer_init(&text, SIZE_MAX / 2);
-    qk__buffer_printf(&text, "\"rt\":\"%s\",\"dp\":%d", qk_id_format(id, root), depth);
+    qk__buffer_printf(&text, "\"rt\":\"%s\"", qk_id_format(id, root));
     put_text(&text, "de", run->description);
     if (run->metadata != NULL) {
         qk__buffer_printf(&text, ",\"md\":%s", run->metadata);
@@ -50,6 +50,7 @@ bool run_row(const struct run *run, qk__row *row, qk__buffer *ext)
     }
     row->op = QK__OP_RUN;
     row->status = run->status;
+    row->priority = (uint8_t)run->depth;
     row->id = run->id;
     row->related = run->parent_job;
     row->node = (qk__text){ run->name, (uint32_t)strlen(run->name) };
@@ -62,7 +63,7 @@ bool run_row(const struct run *run, qk__row *row, qk__buffer *ext)
 static char *text_of(const json_t *ext, const char *key)
 {
     json_t *value = json_object_get(ext, key);
-    return value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    return value == NULL || json_is_null(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 /* The constant part again, from its pieces. */
@@ -71,8 +72,7 @@ static qk_status load_about(struct run *run, const json_t *ext)
     char *metadata = text_of(ext, "md");
     char *params = text_of(ext, "pr");
     const char *root = json_string_value(json_object_get(ext, "rt"));
-    run->depth = (int)json_integer_value(json_object_get(ext, "dp"));
-    if (root == NULL || qk_id_parse(&run->root, root) != QK_OK || run->depth < 1) {
+    if (root == NULL || qk_id_parse(&run->root, root) != QK_OK) {
         free(metadata);
         free(params);
         return QK_EDAMAGED;
@@ -83,7 +83,7 @@ static qk_status load_about(struct run *run, const json_t *ext)
                           .trigger = json_string_value(json_object_get(ext, "tr")),
                           .scheduled_for_us = json_integer_value(json_object_get(ext, "sf")) };
     free(run->about);
-    run->about = run_about(&parts, run->root, run->depth);
+    run->about = run_about(&parts, run->root);
     free(metadata);
     free(params);
     return run->about == NULL ? QK_ENOMEM : QK_OK;
@@ -103,6 +103,7 @@ qk_status run_load(qk__engine *engine, const qk__row *row, struct run **out)
     free(run->name);
     run->name = qk__dup_text(row->node.data == NULL ? "" : row->node.data, row->node.length);
     qk_status rc = load_about(run, ext);
+    run->depth = row->priority > 0 ? row->priority : 1;
     run->parent_job = row->related;
     run->created_us = row->created_us;
     run->completed_us = row->finished_us;

@@ -109,6 +109,15 @@ qk_status qk__reader_run_facts(qk__reader *reader, qk__row_set *out, const qk_id
         ids, count, err);
 }
 
+qk_status qk__reader_ended_full(qk__reader *reader, qk__row_set *out, const qk_id *ids,
+                                size_t count, qk_error *err)
+{
+    return fetch_ids(reader, out,
+                     "SELECT 0::UTINYINT AS op, " QK__ROW_COLUMNS " FROM queuack_ended "
+                     "WHERE " THESE_IDS,
+                     ids, count, err);
+}
+
 qk_status qk__reader_payloads(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
                               qk_error *err)
 {
