@@ -39,7 +39,10 @@ typedef struct qk_submit_options {
 
 #define QK_SUBMIT_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        1, { { 0 } }, NULL, { 0 }                                                                  \
+        1, { { 0 } }, NULL,                                                                        \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
     }
 
 /*

@@ -11,7 +11,7 @@
 #include "queue/wait.h"
 #include "util/error.h"
 
-static const char *const names[] = { "pending", "running", "paused",  "done",
+static const char *const names[] = { "pending", "running", "paused",   "done",
                                      "failed",  NULL,      "cancelled" };
 #define NAME_COUNT (sizeof(names) / sizeof(names[0]))
 

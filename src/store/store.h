@@ -85,7 +85,26 @@ typedef struct qk__claim_request {
     int64_t wait_us; /* 0: do not wait; INT64_MAX: for ever */
     int64_t lease_us; /* 0: as long as the job's timeout, 300 s if it has none */
     bool strict;
+    qk_id root_run; /* only jobs of this run and of those below; none: any. queue_count may be 0 */
 } qk__claim_request;
+
+/* What a job's parents left. */
+typedef struct qk__upstream_node {
+    qk_id id;
+    const char *node; /* NULL: not of a run */
+    qk_job_status status;
+    int32_t attempt;
+    const char *result; /* JSON text; NULL: none, or `large` */
+    bool large; /* to be fetched by `result` */
+} qk__upstream_node;
+
+typedef struct qk__upstream {
+    size_t count;
+    qk__upstream_node *items;
+} qk__upstream;
+
+/* Results above this many bytes are `large`. */
+#define QK__UPSTREAM_INLINE_MAX 4096
 
 /* What a pool tells about itself for the `workers` view. */
 typedef struct qk__worker_info {
@@ -130,7 +149,22 @@ struct qk_store_ops {
                         const qk__new_run *run, const qk__new_job *jobs, size_t count,
                         qk_error *err);
 
-    /* Highest priority first, then lowest sequence number. A job is handed out only once its
+    /* The parents of a job that is live, in one allocation that free() frees; those of others are none.
+     * Of the result of a sub-DAG node, a reference, only that it is large is told. */
+    qk_status (*upstream)(qk_store *store, qk__upstream **out, qk_id job, qk_error *err);
+
+    /* The result of a done job as JSON text (NULL: none), the caller frees; that of a sub-DAG node is
+     * the map of its run's leaf results, put together now. QK_ENOTFOUND, QK_ESTATE (not done). */
+    qk_status (*result)(qk_store *store, char **out, qk_id job, qk_error *err);
+
+    /* Nodes for the run of a claimed job, as expand does: held only with the lease (QK_ELEASE). `node`
+     * names must be new in the run (QK_ECONFLICT); needs may be any of its jobs. QK_EINVAL: the
+     * job is of no run. */
+    qk_status (*add_nodes)(qk_store *store, const qk_lease *lease, const qk__new_job *jobs,
+                           size_t count, qk_error *err);
+
+    /* A job with a condition is handed out only if that holds; otherwise it is skipped.
+     * Highest priority first, then lowest sequence number. A job is handed out only once its
      * enqueue is durable; strict claims (the store's, the request's, a job's own) once the claim is.
      * QK_EMPTY when the wait ended without one. */
     qk_status (*claim)(qk_store *store, qk_claims **out, const qk__claim_request *request,

@@ -11,7 +11,7 @@
 typedef struct qk__command_env {
     char **vars; /* NULL-terminated */
     size_t count, capacity;
-    char *result_path, *progress_path; /* files the command may write */
+    char *result_path, *progress_path, *upstream_path; /* files the command may write */
 } qk__command_env;
 
 /* The pool's environment, then the payload's "env" object (NULL: none; its values are strings),

@@ -90,6 +90,7 @@ static void init_locks(qk_worker *pool)
 
     pthread_mutex_init(&pool->lock, NULL);
     pthread_mutex_init(&pool->keeper_lock, NULL);
+    pthread_mutex_init(&pool->shared_lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&pool->wake, &attributes);
@@ -113,6 +114,10 @@ static void free_pool(qk_worker *pool)
     free(pool->queues_json);
     free(pool->kinds);
     free(pool->handlers);
+    free(pool->factories);
+    for (size_t i = 0; i < QK__SHARED_MAX; i++)
+        qk__shared_drop(pool->shared[i]);
+    pthread_mutex_destroy(&pool->shared_lock);
     qk__keeper_free(pool->keeper);
     qk__command_teardown(pool);
     qk__outbox_dispose(&pool->outbox);
@@ -141,7 +146,8 @@ static void fill_pool(qk_worker *pool, qk_queue *queue, const qk_worker_options 
     pool->log = qk__queue_log(queue);
     pool->max_payload = qk__queue_max_payload(queue);
     pool->fork_generation = qk__fork_generation();
-    pool->drain = options->drain;
+    pool->drain = options->drain || !qk_id_is_none(options->run);
+    pool->run = options->run;
     pool->no_commands = options->no_commands;
     pool->handle_signals = options->handle_signals;
     pool->on_finished = options->on_finished;
@@ -282,11 +288,12 @@ void qk__pool_request(const qk_worker *pool, qk__claim_request *request)
         .queues = (const char *const *)pool->queues,
         .queue_count = pool->queue_count,
         .kinds = pool->kinds,
-        .kind_count = pool->handler_count,
+        .kind_count = pool->kind_count,
         .worker_id = pool->id,
         .max = 1,
         .lease_us = pool->lease_us,
         .strict = qk__queue_strict(pool->queue),
+        .root_run = pool->run,
     };
 }
 
@@ -298,16 +305,22 @@ static qk_status seal_handlers(qk_worker *pool, qk_error *err)
         if (rc != QK_OK && rc != QK_ECONFLICT)
             return rc;
     }
-    if (pool->handler_count == 0)
+    if (pool->handler_count == 0 && pool->factory_count == 0)
         return qk__error(err, QK_EINVAL,
                          "the worker has no handlers: register one with qk_worker_handle");
+    qk_status rc = add_handler(pool, "dag", qk__subdag_run, pool, err);
+    if (rc != QK_OK && rc != QK_ECONFLICT)
+        return rc;
     qsort(pool->handlers, pool->handler_count, sizeof(*pool->handlers), compare_handlers);
     free(pool->kinds);
-    pool->kinds = calloc(pool->handler_count, sizeof(*pool->kinds));
+    pool->kind_count = pool->handler_count + pool->factory_count;
+    pool->kinds = calloc(pool->kind_count, sizeof(*pool->kinds));
     if (!pool->kinds)
         return no_memory(err);
     for (size_t i = 0; i < pool->handler_count; i++)
         pool->kinds[i] = pool->handlers[i].kind;
+    for (size_t i = 0; i < pool->factory_count; i++)
+        pool->kinds[pool->handler_count + i] = pool->factories[i].route;
     return QK_OK;
 }
 

@@ -145,6 +145,13 @@ qk_status run_facts(struct embedded *store, qk__run_facts *facts, size_t count, 
 qk_status cold_for_jobs(struct embedded *store, const qk__new_job *jobs, size_t count,
                         qk__cold_set *cold, bool *read, qk_error *err);
 
+/* embedded_upstream.c. Without `lock`. */
+qk_status embedded_upstream(qk_store *base, qk__upstream **out, qk_id job, qk_error *err);
+qk_status embedded_result(qk_store *base, char **out, qk_id job, qk_error *err);
+/* embedded_condition.c: skips claimed jobs whose condition is false; the rest stays in `grants`. With
+ * `lock` held, released meanwhile if there are conditions. */
+qk_status conditions_apply(struct embedded *store, qk__grant *grants, size_t *count, qk_error *err);
+
 /* embedded_retry_run.c; what: enum retry_what. Without `lock`. */
 qk_status retry_in_run(struct embedded *store, int what, qk_id run, qk_id node, qk_error *err);
 
@@ -161,6 +168,8 @@ qk_status embedded_run_pause(qk_store *base, qk_id run, bool paused, qk_error *e
 qk_status embedded_run_retry(qk_store *base, qk_id run, const qk_id *from, qk_error *err);
 qk_status embedded_submit_run(qk_store *base, qk_enqueued *out, const qk__new_run *run,
                               const qk__new_job *jobs, size_t count, qk_error *err);
+qk_status embedded_add_nodes(qk_store *base, const qk_lease *lease, const qk__new_job *jobs,
+                             size_t count, qk_error *err);
 qk_status embedded_expand(qk_store *base, qk_id *child, const qk_lease *lease,
                           const qk__new_run *run, const qk__new_job *jobs, size_t count,
                           qk_error *err);

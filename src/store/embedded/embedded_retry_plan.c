@@ -104,8 +104,8 @@ static void mark_dependents(struct picture *picture, size_t node, bool all, stru
         for (size_t e = first_edge(picture, parent);
              e < picture->edge_count && picture->edges[e].parent == parent; e++) {
             struct plan_node *child = &picture->nodes[picture->edges[e].child];
-            bool wanted = all || (!child->live && child->status == QK_JOB_SKIPPED &&
-                                  child->for_failure);
+            bool wanted =
+                all || (!child->live && child->status == QK_JOB_SKIPPED && child->for_failure);
             if (!wanted || child->marked) {
                 continue;
             }
@@ -204,9 +204,9 @@ qk_status plan_retry(struct picture *picture, enum retry_what what, size_t run, 
                      qk_error *err)
 {
     size_t count = 0;
-    struct work work = { malloc((picture->node_count + picture->run_count + 2) *
-                                sizeof *work.items),
-                         0 };
+    struct work work = {
+        malloc((picture->node_count + picture->run_count + 2) * sizeof *work.items), 0
+    };
     if (work.items == NULL) {
         return qk__error(err, QK_ENOMEM, "out of memory: ask for less at once");
     }

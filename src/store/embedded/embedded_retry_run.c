@@ -79,10 +79,9 @@ static void add_ended(struct plan_node *node, const qk__row *row)
     /* error: the reason of a skip, see qk__reader_tree_nodes */
     bool failure = row->error.data != NULL && row->error.length > 14 &&
                    memcmp(row->error.data, "parent_failed:", 14) == 0;
-    *node = (struct plan_node){ .id = row->id,
-                                .run_id = row->related,
-                                .status = row->status,
-                                .for_failure = failure };
+    *node = (struct plan_node){
+        .id = row->id, .run_id = row->related, .status = row->status, .for_failure = failure
+    };
 }
 
 static size_t add_nodes(struct retrying *r)
@@ -126,8 +125,7 @@ static void link_runs(struct picture *p)
         p->runs[i].count = 0;
     }
     for (size_t i = 0; i < p->node_count; i++) {
-        struct plan_run *run =
-            p->nodes[i].run == QK__NOWHERE ? NULL : &p->runs[p->nodes[i].run];
+        struct plan_run *run = p->nodes[i].run == QK__NOWHERE ? NULL : &p->runs[p->nodes[i].run];
         if (run != NULL) {
             p->by_run[run->first + run->count++] = i;
         }
@@ -175,8 +173,8 @@ static qk_status draw(struct retrying *r, qk_error *err)
 static qk_status look(struct embedded *store, struct retrying *r, qk_error *err)
 {
     r->seen = calloc(r->runs.count + 1, sizeof *r->seen);
-    if (r->seen == NULL || qk__engine_tree_nodes(store->engine, r->root, &r->live,
-                                                 &r->live_count) != QK_OK) {
+    if (r->seen == NULL ||
+        qk__engine_tree_nodes(store->engine, r->root, &r->live, &r->live_count) != QK_OK) {
         return no_memory(err);
     }
     for (size_t i = 0; i < r->runs.count; i++) {
@@ -306,9 +304,8 @@ static qk_status read_parents(struct embedded *store, struct retrying *r, qk_err
     for (size_t i = 0; i < r->edges.count; i++) {
         parents[i] = r->edges.rows[i].related;
     }
-    qk_status rc = r->edges.count == 0
-                       ? QK_OK
-                       : cold_lookup(store, parents, r->edges.count, &r->cold, err);
+    qk_status rc =
+        r->edges.count == 0 ? QK_OK : cold_lookup(store, parents, r->edges.count, &r->cold, err);
     free(parents);
     return rc;
 }

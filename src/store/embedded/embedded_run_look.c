@@ -122,7 +122,8 @@ qk_status embedded_run_node(qk_store *base, qk_id *out, qk_id run, const char *n
 
 static bool differs(const qk_run_progress *seen, const qk_run_progress *now)
 {
-    return seen->status != now->status || memcmp(seen->counts, now->counts, sizeof now->counts) != 0;
+    return seen->status != now->status ||
+           memcmp(seen->counts, now->counts, sizeof now->counts) != 0;
 }
 
 static void to_progress(qk_run_progress *out, const qk__run_look *look)

@@ -164,6 +164,76 @@ qk_status embedded_expand(qk_store *base, qk_id *child, const qk_lease *lease,
     return rc;
 }
 
+/* Names of nodes that have left the memory. Without `lock`. */
+static qk_status names_are_new(struct embedded *store, qk_id run, const qk__new_job *jobs,
+                               size_t count, qk_error *err)
+{
+    qk_status rc = borrow_database(store, err);
+    for (size_t i = 0; rc == QK_OK && i < count; i++) {
+        qk__row_set rows = { NULL, 0, NULL };
+        rc = qk__reader_node(store->reader, &rows, run, jobs[i].node, err);
+        if (rc == QK_OK && rows.count > 0) {
+            rc = qk__error(err, QK_ECONFLICT, "the run has a node '%s': use another name",
+                           jobs[i].node);
+        }
+        qk__row_set_dispose(&rows);
+        if (i + 1 == count || rc != QK_OK) {
+            return_database(store);
+            return rc;
+        }
+    }
+    if (rc == QK_OK) {
+        return_database(store);
+    }
+    return rc;
+}
+
+static qk_status add_locked(struct embedded *store, const qk_lease *lease, const qk__new_job *jobs,
+                            size_t count, qk__cold_set *cold, qk_error *err)
+{
+    bool read = false;
+    qk_status rc = cold_for_jobs(store, jobs, count, cold, &read, err);
+    if (read) {
+        return rc == QK_OK ? QK_EMPTY : rc;
+    }
+    if (rc == QK_OK) {
+        rc =
+            qk__engine_add_nodes(store->engine, embedded_now(store), lease, jobs, count, cold, err);
+    }
+    announce(store);
+    if (rc == QK_OK) {
+        rc = wait_durable(store, present_gate(store), err);
+    }
+    leave(store);
+    return rc == QK_ELEASE ? lease_lost(err, lease) : rc;
+}
+
+qk_status embedded_add_nodes(qk_store *base, const qk_lease *lease, const qk__new_job *jobs,
+                             size_t count, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk__cold_set cold = { NULL, 0 };
+    qk__row row;
+    pthread_mutex_lock(&store->cold); /* two additions of one name must not pass each other */
+    qk_status rc = enter_to_write(store, err);
+    if (rc == QK_OK) {
+        rc = wait_durable(store, present_gate(store), err);
+        bool known = qk__engine_get(store->engine, lease->job, &row, NULL);
+        leave(store);
+        rc = rc == QK_OK && !known ? lease_lost(err, lease) : rc;
+    }
+    if (rc == QK_OK && !qk_id_is_none(row.related)) {
+        rc = names_are_new(store, row.related, jobs, count, err);
+    }
+    for (bool again = rc == QK_OK; again; again = rc == QK_EMPTY) {
+        rc = enter_to_write(store, err);
+        rc = rc == QK_OK ? add_locked(store, lease, jobs, count, &cold, err) : rc;
+    }
+    pthread_mutex_unlock(&store->cold);
+    cold_dispose(&cold);
+    return rc;
+}
+
 static qk__run_facts *facts_find(qk__run_facts *facts, size_t count, qk_id id)
 {
     for (size_t low = 0, high = count; low < high;) {

@@ -191,6 +191,18 @@ void qk__engine_backlog(const qk__engine *engine, const qk__claim_request *reque
                         qk__backlog *out)
 {
     memset(out, 0, sizeof *out);
+    for (size_t i = 0; !qk_id_is_none(request->root_run) && i < engine->runs.count; i++) {
+        const struct run *run = engine->runs.items[i];
+        for (size_t k = 0;
+             run != NULL && memcmp(run->root.bytes, request->root_run.bytes, 16) == 0 &&
+             k < run->node_count;
+             k++) {
+            const struct job *job = job_at(engine, run->nodes[k]);
+            if (job->used && job->run == run->index) {
+                backlog_add(engine, job, request, out);
+            }
+        }
+    }
     for (size_t i = 0; i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
         if (queue == NULL || queue->counts[QK_JOB_PENDING] + queue->counts[QK_JOB_DELAYED] +

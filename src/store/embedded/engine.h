@@ -97,6 +97,9 @@ typedef struct qk__grant {
     qk_id id;
     int32_t attempt, attempts, max_attempts;
     const char *kind, *queue, *name;
+    const char *node, *when; /* NULL: none */
+    qk_id run; /* none: outside */
+    int depth; /* of the run; 0: outside */
     const char *payload; /* not NUL-terminated; NULL: not resident, read it from the journal */
     uint32_t payload_length;
     int64_t timeout_us, claimed_us;
@@ -144,6 +147,14 @@ typedef struct qk__run_look {
 /* False: it is not in memory. */
 bool qk__engine_run_look(const qk__engine *engine, qk_id id, qk__run_look *out);
 
+/* Ids of the parents of a job in memory; malloc'd. */
+qk_status qk__engine_parents(const qk__engine *engine, qk_id job, qk_id **out, size_t *count);
+/* Nodes for the run of a claimed job. QK_ELEASE, QK_EINVAL (no run), QK_ECONFLICT (a name), and as
+ * enqueue. */
+qk_status qk__engine_add_nodes(qk__engine *engine, qk__now now, const qk_lease *lease,
+                               const qk__new_job *jobs, size_t count, const qk__cold_set *cold,
+                               qk_error *err);
+
 typedef struct qk__node_look {
     qk_id id, run, child_run;
     uint8_t status;
@@ -166,7 +177,7 @@ typedef struct qk__reopen {
     const struct qk__run_seen {
         qk_id id;
         uint64_t version; /* 0: was not in memory */
-    } *seen; /* runs that the plan was made from */
+    } * seen; /* runs that the plan was made from */
     size_t seen_count;
     const qk__cold_set *cold; /* parents that are neither in memory nor among the nodes */
 } qk__reopen;

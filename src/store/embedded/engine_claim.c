@@ -19,6 +19,10 @@ static void fill_grant(const qk__engine *engine, const struct job *job, bool str
     grant->kind = engine->symbols.text[policy->kind];
     grant->queue = engine->symbols.text[engine->queues.items[policy->queue]->name];
     grant->name = job->extra->name;
+    grant->node = job->extra->node;
+    grant->when = job->extra->when;
+    grant->depth = job->run == NIL ? 0 : run_of(engine, job)->depth;
+    grant->run = job->run == NIL ? (qk_id){ { 0 } } : run_of(engine, job)->id;
     grant->payload = job->payload;
     grant->payload_length = job->payload_length;
     grant->timeout_us = policy->timeout_us;
@@ -83,6 +87,82 @@ static size_t find_kinds(const qk__engine *engine, const qk__claim_request *requ
     return count;
 }
 
+static bool may_claim(const qk__engine *engine, const struct job *job,
+                      const qk__claim_request *request, const uint32_t *kinds, size_t kind_count)
+{
+    uint32_t route = policy_of(engine, job)->route;
+    bool wanted = request->kinds == NULL;
+    for (size_t i = 0; i < kind_count && !wanted; i++) {
+        wanted = kinds[i] == route;
+    }
+    return wanted && (job->flags & JF_IN_LANE) != 0 && !queue_of(engine, job)->paused;
+}
+
+struct candidate {
+    uint64_t rank; /* lower is earlier */
+    uint32_t index;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct candidate *left = a;
+    const struct candidate *right = b;
+    return left->rank < right->rank ? -1 : left->rank > right->rank;
+}
+
+/* Ready jobs of one run's nodes that are in memory, appended; false: out of memory. */
+static bool add_candidates(const qk__engine *engine, const struct run *run,
+                           const qk__claim_request *request, const uint32_t *kinds,
+                           size_t kind_count, struct candidate **items, size_t *count,
+                           size_t *capacity)
+{
+    if (run->held ||
+        !vec_reserve((void **)items, capacity, *count + run->node_count, sizeof **items)) {
+        return run->held;
+    }
+    for (size_t i = 0; i < run->node_count; i++) {
+        const struct job *job = job_at(engine, run->nodes[i]);
+        if (job->used && job->run == run->index &&
+            may_claim(engine, job, request, kinds, kind_count)) {
+            uint64_t rank = (uint64_t)(QK_PRIORITY_MAX - job->priority) << 56 | job->seq;
+            (*items)[(*count)++] = (struct candidate){ rank, run->nodes[i] };
+        }
+    }
+    return true;
+}
+
+/* Claims of one tree of runs look at its nodes in memory: rare beside claims of queues. */
+static size_t claim_in_tree(qk__engine *engine, qk__now now, const qk__claim_request *request,
+                            uint32_t worker, qk__grant *grants)
+{
+    uint32_t kinds[KINDS_ON_STACK];
+    size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
+    struct candidate *items = NULL;
+    size_t found = 0;
+    size_t capacity = 0;
+    size_t count = 0;
+    bool good = true;
+    for (size_t i = 0; good && i < engine->runs.count; i++) {
+        const struct run *run = engine->runs.items[i];
+        if (run != NULL && memcmp(run->root.bytes, request->root_run.bytes, 16) == 0) {
+            good =
+                add_candidates(engine, run, request, kinds, kind_count, &items, &found, &capacity);
+        }
+    }
+    if (found > 1) {
+        qsort(items, found, sizeof *items, by_rank);
+    }
+    for (size_t i = 0; i < found && count < request->max; i++) {
+        bool twice = (job_at(engine, items[i].index)->flags & JF_IN_LANE) == 0;
+        if (!twice && claim_one(engine, now, items[i].index, worker, request->lease_us)) {
+            fill_grant(engine, job_at(engine, items[i].index),
+                       engine->config.strict || request->strict, &grants[count++]);
+        }
+    }
+    free(items);
+    return count;
+}
+
 size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request *request,
                         qk__grant *grants)
 {
@@ -91,6 +171,11 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
     qk__engine_tick(engine, now);
     size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
     uint32_t worker = symbol_make(engine, request->worker_id, strlen(request->worker_id));
+    if (worker != NIL && !qk_id_is_none(request->root_run)) {
+        count = claim_in_tree(engine, now, request, worker, grants);
+        settle_dependents(engine, now);
+        return count;
+    }
     for (size_t i = 0; worker != NIL && i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
         while (queue != NULL && !queue->paused && count < request->max) {

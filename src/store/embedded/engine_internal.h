@@ -287,7 +287,8 @@ bool links_tell(struct links *links, qk_id parent, const struct link *news);
 /* Tells it of parents in memory that ended without telling it. */
 void links_catch_up(const qk__engine *engine, struct job *job);
 void links_retell(qk__engine *engine, uint32_t index); /* this parent was reopened */
-void links_retell_all(qk__engine *engine); /* parents were reopened: whoever counted them waits again */
+void links_retell_all(
+    qk__engine *engine); /* parents were reopened: whoever counted them waits again */
 bool has_parents(const struct job *job);
 /* What `child` (NULL: whoever) is told of its parent. */
 void link_news(const qk__engine *engine, const struct job *parent, const struct job *child,

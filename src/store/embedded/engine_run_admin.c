@@ -4,6 +4,8 @@
  */
 #include "store/embedded/engine_internal.h"
 
+#include "util/error.h"
+
 #include <queuack/run.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +100,60 @@ qk_status qk__engine_tree_nodes(const qk__engine *engine, qk_id root, qk__node_l
     *out = nodes.items;
     *count = nodes.count;
     return QK_OK;
+}
+
+qk_status qk__engine_parents(const qk__engine *engine, qk_id job, qk_id **out, size_t *count)
+{
+    uint32_t index = job_find(engine, job);
+    bool any = index != NIL && has_parents(job_at(engine, index));
+    const struct links *links = any ? job_at(engine, index)->extra->links : NULL;
+    *count = any ? links->parent_count : 0;
+    *out = malloc((*count + 1) * sizeof **out);
+    for (size_t i = 0; *out != NULL && i < *count; i++) {
+        (*out)[i] = links->parents[i].parent;
+    }
+    return *out == NULL ? QK_ENOMEM : QK_OK;
+}
+
+/* By the names of nodes in memory; the store has looked for those that are not. */
+static bool has_node(const qk__engine *engine, const struct run *run, const char *name)
+{
+    for (size_t i = 0; i < run->node_count; i++) {
+        const struct job *job = job_at(engine, run->nodes[i]);
+        if (job->used && job->run == run->index && job->extra->node != NULL &&
+            strcmp(job->extra->node, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+qk_status qk__engine_add_nodes(qk__engine *engine, qk__now now, const qk_lease *lease,
+                               const qk__new_job *jobs, size_t count, const qk__cold_set *cold,
+                               qk_error *err)
+{
+    qk__engine_tick(engine, now);
+    uint32_t index = job_find(engine, lease->job);
+    if (index == NIL || !holds(engine, job_at(engine, index), lease)) {
+        return QK_ELEASE;
+    }
+    struct run *run = run_of(engine, job_at(engine, index));
+    if (run == NULL) {
+        return qk__error(err, QK_EINVAL, "the job is of no run: nodes cannot be added");
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (has_node(engine, run, jobs[i].node)) {
+            return qk__error(err, QK_ECONFLICT, "the run has a node '%s': use another name",
+                             jobs[i].node);
+        }
+    }
+    qk_enqueued *out = malloc((count + 1) * sizeof *out);
+    if (out == NULL) {
+        return qk__error(err, QK_ENOMEM, "out of memory: add fewer nodes at once");
+    }
+    qk_status rc = enqueue_jobs(engine, now, out, jobs, count, run, cold, err);
+    free(out);
+    return rc;
 }
 
 /* Everything the plan was made from still holds, and what it leads to is known. */

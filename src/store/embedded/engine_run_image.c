@@ -63,7 +63,8 @@ bool run_row(const struct run *run, qk__row *row, qk__buffer *ext)
 static char *text_of(const json_t *ext, const char *key)
 {
     json_t *value = json_object_get(ext, key);
-    return value == NULL || json_is_null(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    return value == NULL || json_is_null(value) ? NULL
+                                                : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 /* The constant part again, from its pieces. */

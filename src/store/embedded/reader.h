@@ -86,6 +86,12 @@ qk_status qk__reader_node(qk__reader *reader, qk__row_set *out, qk_id run, const
 qk_status qk__reader_ended_full(qk__reader *reader, qk__row_set *out, const qk_id *ids,
                                 size_t count, qk_error *err);
 
+/* Ended jobs as upstream: id, node, status, attempt, result unless it is large (seq: its length). */
+qk_status qk__reader_upstream(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
+                              qk_error *err);
+/* Done leaves of a run: node, result. */
+qk_status qk__reader_leaves(qk__reader *reader, qk__row_set *out, qk_id run, qk_error *err);
+
 /* Facts about runs, see run_facts in embedded_runs.c. One query for all. */
 qk_status qk__reader_run_facts(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
                                qk_error *err);

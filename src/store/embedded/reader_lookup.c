@@ -118,6 +118,17 @@ qk_status qk__reader_ended_full(qk__reader *reader, qk__row_set *out, const qk_i
                      ids, count, err);
 }
 
+qk_status qk__reader_upstream(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
+                              qk_error *err)
+{
+    return fetch_ids(reader, out,
+                     "SELECT id, node, status, attempt, CASE WHEN strlen(result) <= 4096 AND NOT "
+                     "starts_with(result, '{\"$run\"') THEN result END AS result, "
+                     "coalesce(strlen(result), 0)::BIGINT AS seq FROM queuack_ended "
+                     "WHERE " THESE_IDS,
+                     ids, count, err);
+}
+
 qk_status qk__reader_payloads(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
                               qk_error *err)
 {

@@ -37,15 +37,16 @@ qk_status qk__reader_run(qk__reader *reader, qk__row_set *out, qk_id id, qk_erro
 qk_status qk__reader_tree_runs(qk__reader *reader, qk__row_set *out, qk_id run, bool definitions,
                                qk_error *err)
 {
-    return fetch_by_id(reader, out,
-                       definitions ? RUN_ROW("definition") "WHERE " TREE
-                                   : "SELECT r.*, n.related::VARCHAR AS result FROM (" RUN_ROW(
-                                         "NULL::VARCHAR") "WHERE " TREE
-                                     ") r LEFT JOIN (SELECT DISTINCT id, related FROM ("
-                                     "SELECT id, related FROM queuack_images UNION ALL "
-                                     "SELECT id, related FROM history) WHERE related IS NOT NULL"
-                                     ") n ON n.id = r.related ORDER BY r.id",
-                       run, err);
+    return fetch_by_id(
+        reader, out,
+        definitions
+            ? RUN_ROW("definition") "WHERE " TREE
+            : "SELECT r.*, n.related::VARCHAR AS result FROM (" RUN_ROW(
+                  "NULL::VARCHAR") "WHERE " TREE ") r LEFT JOIN (SELECT DISTINCT id, related FROM ("
+                                   "SELECT id, related FROM queuack_images UNION ALL "
+                                   "SELECT id, related FROM history) WHERE related IS NOT NULL"
+                                   ") n ON n.id = r.related ORDER BY r.id",
+        run, err);
 }
 
 qk_status qk__reader_tree_nodes(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err)
@@ -75,8 +76,8 @@ static void add(qk__buffer *sql, qk__parameter *parameters, size_t *count, const
     qk__buffer_printf(sql, " AND %s$%zu", condition, *count);
 }
 
-static void add_id(qk__buffer *sql, qk__parameter *parameters, size_t *count,
-                   const char *condition, qk_id id)
+static void add_id(qk__buffer *sql, qk__parameter *parameters, size_t *count, const char *condition,
+                   qk_id id)
 {
     if (!qk_id_is_none(id)) {
         add(sql, parameters, count, condition,
@@ -114,8 +115,8 @@ qk_status qk__reader_list_runs(qk__reader *reader, qk__row_set *out, const qk_ru
     add_id(&sql, parameters, &count, "root_run_id = ", filter->root_run);
     add_id(&sql, parameters, &count, "id < ", filter->before);
     if (filter->name != NULL) {
-        add(&sql, parameters, &count, "name = ",
-            (qk__parameter){ .kind = QK__PARAMETER_TEXT, .text = filter->name });
+        add(&sql, parameters, &count,
+            "name = ", (qk__parameter){ .kind = QK__PARAMETER_TEXT, .text = filter->name });
     }
     if (filter->roots_only) {
         qk__buffer_text(&sql, " AND parent_job_id IS NULL");
@@ -143,4 +144,16 @@ qk_status qk__reader_node(qk__reader *reader, qk__row_set *out, qk_id run, const
                             "SELECT id FROM queuack_images WHERE related = $1 AND node = $2 "
                             "UNION SELECT id FROM history WHERE related = $1 AND node = $2",
                             parameters, 2, err);
+}
+
+qk_status qk__reader_leaves(qk__reader *reader, qk__row_set *out, qk_id run, qk_error *err)
+{
+    return fetch_by_id(
+        reader, out,
+        "SELECT node, result FROM queuack_ended WHERE related = $1 AND status = 3 AND id NOT IN ("
+        "SELECT parent FROM (SELECT child, parent FROM edges "
+        "UNION ALL SELECT id, related FROM journal_a WHERE op = 5 "
+        "UNION ALL SELECT id, related FROM journal_b WHERE op = 5) "
+        "WHERE child IN (SELECT id FROM queuack_ended WHERE related = $1)) ORDER BY seq",
+        run, err);
 }

@@ -187,14 +187,14 @@ static void link_branches(struct branch *branches, const qk__row_set *runs)
 static void add_item(qk_run_tree *tree, const qk__row *row, size_t parent, int depth, char **at)
 {
     size_t place = tree->count++;
-    tree->items[place] = (qk_run_tree_item){
-        .id = row->id,
-        .name = put(at, row->node.data == NULL ? "" : row->node.data, row->node.length),
-        .status = (qk_run_status)row->status,
-        .parent_job = row->related,
-        .parent = parent == SIZE_MAX ? place : parent,
-        .depth = depth
-    };
+    tree->items[place] =
+        (qk_run_tree_item){ .id = row->id,
+                            .name = put(at, row->node.data == NULL ? "" : row->node.data,
+                                        row->node.length),
+                            .status = (qk_run_status)row->status,
+                            .parent_job = row->related,
+                            .parent = parent == SIZE_MAX ? place : parent,
+                            .depth = depth };
 }
 
 /* Each run behind the one around it: down to the first child, else on to the next, else up. */
