@@ -126,6 +126,7 @@ static void skip(struct model *model, int job)
 {
     struct model_job *own = &model->jobs[job];
     own->skip = MODEL_CONDITION;
+    own->cause_known = false;
     for (int i = 0; i < own->parent_count; i++) {
         const struct model_job *parent = &model->jobs[own->parents[i]];
         bool continued = parent->status == QK_JOB_FAILED && parent->continues;

@@ -329,6 +329,9 @@ uint32_t route_make(qk__engine *engine, uint32_t kind, const char *factory); /* 
 /* engine_claim.c */
 bool holds(const qk__engine *engine, const struct job *job, const qk_lease *lease);
 
+/* engine_check_runs.c */
+const char *check_runs(const qk__engine *engine);
+
 /* engine_expand.c */
 /* The child run has ended: so does the waiting node. False: it does not wait. */
 bool node_finish(qk__engine *engine, const struct run *child, qk__now now);
