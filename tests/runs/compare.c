@@ -42,10 +42,26 @@ static void check_cause(struct world *world, int job, int cause)
     wanted->cause_known = true;
 }
 
+/* A condition and a failure ruled it out; in one step either may have come first. */
+static bool may_differ(const struct world *world, const struct model_job *job)
+{
+    bool condition = false;
+    bool failure = false;
+    for (int i = 0; i < job->parent_count; i++) {
+        const struct model_job *parent = &world->model.jobs[job->parents[i]];
+        bool conditional = parent->status == QK_JOB_SKIPPED && parent->skip == MODEL_CONDITION;
+        condition |= conditional;
+        failure |= !conditional && parent->status != QK_JOB_DONE && parent->ended == job->ended;
+    }
+    return job->mode == QK_MODE_ALL && condition && failure;
+}
+
 static void compare_skip(struct world *world, int job, const qk__row *row)
 {
-    const struct model_job *wanted = &world->model.jobs[job];
+    struct model_job *wanted = &world->model.jobs[job];
     const char *reason = memmem(row->ext.data, row->ext.length, "parent_failed:", 14);
+    if ((wanted->skip == MODEL_FAILURE) != (reason != NULL) && may_differ(world, wanted))
+        wanted->skip = reason == NULL ? MODEL_CONDITION : MODEL_FAILURE;
     if ((wanted->skip == MODEL_FAILURE) != (reason != NULL))
         disagree(world, "job %d is skipped for %s", job, reason != NULL ? "a failure" : "a condition");
     if (reason == NULL || wanted->cause_known)
