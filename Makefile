@@ -8,7 +8,7 @@ SANITIZED_TESTS = --label-exclude 'packaging|headers|tools'
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check asan tsan clang fmt lint fmt-check tidy cppcheck layers sizes cover \
-	bench install clean distclean build
+	mutants bench install clean distclean build
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -68,6 +68,10 @@ cppcheck:
 	@tools/bootstrap.sh build lint
 	@tools/build.sh release configure
 	@tools/cppcheck.sh $(BUILD) $(JOBS)
+
+mutants: ## does the simulation notice deliberate faults of the engine? SEEDS=2000
+	@tools/bootstrap.sh build
+	@tools/run-mutants.sh $(SEEDS)
 
 cover: ## line coverage of the suite, as a table
 	@tools/bootstrap.sh build cover

@@ -48,6 +48,7 @@ void bench_row_sql(bench *b);
 void bench_row_memory(bench *b);
 void bench_row_open(bench *b);
 void bench_row_command(bench *b);
+void bench_row_metrics(bench *b);
 void bench_row_sustained(bench *b);
 
 /* Lifecycles a second that DuckDB takes, `batch` a commit; for rows that compare themselves. */

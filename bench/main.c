@@ -26,6 +26,7 @@ static const bench_row rows[] = {
     { "memory", "memory per waiting job", bench_row_memory },
     { "open", "opening: new, closed, killed, moved from memory", bench_row_open },
     { "command", "the program `true` as a job, beside xargs", bench_row_command },
+    { "metrics", "counting a job, and the text for Prometheus", bench_row_metrics },
     { "sustained", "a steady rate; with --sustained SECONDS", bench_row_sustained },
 };
 #define ROW_COUNT (sizeof rows / sizeof *rows)

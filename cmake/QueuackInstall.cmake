@@ -9,6 +9,14 @@ install(TARGETS queuack_shared queuack_static EXPORT queuackTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET queuack)
   install(TARGETS queuack RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(DIRECTORY "${PROJECT_BINARY_DIR}/generated/man/"
+          DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  set(completion "${PROJECT_BINARY_DIR}/generated/completion")
+  install(FILES "${completion}/queuack"
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES "${completion}/_queuack" DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+  install(FILES "${completion}/queuack.fish"
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()
 if(DuckDB_BUNDLED)
   install(FILES "${DuckDB_LIBRARY}" DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -51,6 +51,8 @@ need_for_build() {
     [ -e /usr/include/stdio.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev
     need_library jansson libjansson-dev
     need_library cmocka libcmocka-dev
+    need_library ncursesw libncurses-dev
+    have man || need_tool mandoc mandoc
     if ! duckdb_is_there && ! have npm; then
         need npm
         need ca-certificates

@@ -10,7 +10,7 @@ set -u
 seeds=${1:-2000}
 root=$(cd "$(dirname "$0")/.." && pwd)
 cc=${CC:-cc}
-flags="-std=c17 -D_GNU_SOURCE -O1 -Iinclude -Isrc -Itests $(pkg-config --cflags jansson)"
+flags="-std=c17 -D_GNU_SOURCE -O1 -DCHUNK_BITS=5 -Iinclude -Isrc -Itests $(pkg-config --cflags jansson)"
 libraries="$(pkg-config --libs jansson) -lm -lpthread"
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT

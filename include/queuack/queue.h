@@ -9,20 +9,11 @@
 #define QUEUACK_QUEUE_H
 
 #include <queuack/job.h>
+#include <queuack/log.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum qk_log_level {
-    QK_LOG_DEBUG = 0,
-    QK_LOG_INFO = 1,
-    QK_LOG_WARN = 2,
-    QK_LOG_ERROR = 3,
-} qk_log_level;
-
-/* Called from any thread, one line without newline. Must not call back into the handle. */
-typedef void (*qk_log_fn)(void *user, qk_log_level level, const char *message);
 
 /* Source of time, for tests and simulations. Both must be callable from any thread. */
 typedef struct qk_clock {
@@ -47,11 +38,12 @@ typedef struct qk_queue_options {
     qk_log_fn log; /* NULL: silence */
     void *log_user;
     const qk_clock *clock; /* NULL: the machine's */
+    qk_log_level log_level; /* what is below is not said; 0: everything is */
 } qk_queue_options;
 
 #define QK_QUEUE_OPTIONS_INIT                                                                      \
     {                                                                                              \
-        1, NULL, 0, false, false, false, 0, 0, 0, { 0 }, NULL, 0, NULL, NULL, NULL                 \
+        1, NULL, 0, false, false, false, 0, 0, 0, { 0 }, NULL, 0, NULL, NULL, NULL, QK_LOG_DEBUG   \
     }
 
 /*
@@ -79,6 +71,11 @@ QK_API int qk_queue_wait_fd(qk_queue *queue);
 QK_API qk_status qk_queue_pause(qk_queue *queue, const char *name, qk_error *err);
 QK_API qk_status qk_queue_resume(qk_queue *queue, const char *name, qk_error *err);
 
+/* At most `concurrency` jobs of the queue run at a time, in all workers together; 0: no limit. Jobs
+ * that run already go on. It stays until it is changed. QK_EINVAL. */
+QK_API qk_status qk_queue_limit(qk_queue *queue, const char *name, uint32_t concurrency,
+                                qk_error *err);
+
 typedef struct qk_queue_stats {
     const char *name;
     bool paused;
@@ -94,7 +91,7 @@ typedef struct qk_stats {
 QK_API qk_status qk_stats_get(qk_stats **out, qk_queue *queue, qk_error *err);
 QK_API void qk_stats_free(qk_stats *stats);
 
-/* Counters since the handle was opened. */
+/* Counters since the handle was opened; metrics.h has histograms beside them. */
 typedef struct qk_counters {
     uint64_t enqueued, claimed, done, failed, retried, lost, cancelled, skipped;
     uint64_t commits, commit_rows, commit_failures, checkpoints;

@@ -126,6 +126,8 @@ static qk_status unknown_command(cli *cli, const char *word)
     for (size_t i = 0; cli_commands[i]; i++) {
         char part[32];
         const char *name = cli_commands[i]->name;
+        if (cli_commands[i]->hidden)
+            continue;
         if (skip && (strncmp(name, group, skip) != 0 || name[skip] != ' '))
             continue;
         name += skip ? skip + 1 : 0;

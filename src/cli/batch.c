@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -18,6 +17,7 @@
 #include "batch_line.h"
 #include "batch_needs.h"
 #include "job_args.h"
+#include "progress.h"
 
 #define COMMIT_LINES 10000
 
@@ -38,6 +38,7 @@ typedef struct batch {
     uint64_t *lines;
     size_t count;
     uint64_t enqueued, duplicates;
+    cli_progress *progress;
 } batch;
 
 static qk_status name_line(qk_error *err, uint64_t line)
@@ -224,9 +225,7 @@ static qk_status commit(batch *batch)
         snprintf(batch->cli->err.message, sizeof(batch->cli->err.message), "interrupted");
         return translate(batch, QK_EINTERRUPTED);
     }
-    if (batch->total > COMMIT_LINES && isatty(STDERR_FILENO) && !batch->cli->quiet)
-        fprintf(stderr, "\r%llu of %llu ", (unsigned long long)batch->enqueued + batch->duplicates,
-                (unsigned long long)batch->total);
+    cli_progress_at(batch->progress, batch->enqueued + batch->duplicates, batch->total, NULL);
     return QK_OK;
 }
 
@@ -254,6 +253,8 @@ static qk_status enqueue_lines(batch *batch)
     char *text;
     size_t length;
     qk_status rc;
+    if (batch->total)
+        batch->progress = cli_progress_start(batch->cli, "enqueueing", batch->total);
     while ((rc = batch_input_fill(&batch->input, &batch->cli->err)) == QK_OK) {
         while (!rc && batch_input_line(&batch->input, &text, &length)) {
             rc = add_line(batch, text, length);
@@ -266,8 +267,8 @@ static qk_status enqueue_lines(batch *batch)
         if (rc)
             break;
     }
-    if (batch->total > COMMIT_LINES && isatty(STDERR_FILENO) && !batch->cli->quiet)
-        fputs("\r\033[K", stderr);
+    cli_progress_end(batch->progress);
+    batch->progress = NULL;
     return rc == QK_EMPTY ? QK_OK : rc;
 }
 

@@ -31,6 +31,7 @@ typedef struct cli_command {
     const cli_option *options;
     int min_words, max_words; /* max_words -1: any number */
     bool takes_tail; /* words after "--" are kept apart */
+    bool hidden; /* for scripts: neither in the help nor in the manual */
     qk_status (*run)(cli *cli);
 } cli_command;
 
@@ -51,10 +52,14 @@ struct cli {
     bool has_tail;
     bool json, quiet;
     int verbose;
+    bool log_records, log_off; /* log.c: records in place of remarks; nothing at all */
+    qk_log_level log_level;
+    qk_log_sink log_sink;
     bool want_help, want_version;
     const char *group; /* first word of a command of two, while the second is awaited */
     qk_duration owner_wait; /* how long cli_open waits for another owner; 0: the default */
     qk_queue *queue;
+    int exit_code; /* of a run without an error: that of a job; usually 0 */
     qk_error err;
 };
 
@@ -96,6 +101,13 @@ void cli_error_print(const cli *cli);
 void cli_note(const cli *cli, const char *format, ...) QK_PRINTF(2, 3);
 /* Flushes stdout. A closed pipe is not an error, a full disk is. */
 qk_status cli_flush(qk_error *err);
+
+/* log.c: what the library says, and how: --log-level, --log-format, -v, --quiet. */
+qk_status cli_log_init(cli *cli); /* QK_EINVAL; opens nothing */
+void cli_log_options(cli *cli, qk_queue_options *options);
+/* A record of our own, if log_records. Any thread. */
+void cli_log_record(const cli *cli, qk_log_level level, const char *event,
+                    const qk_log_field *fields, size_t count, const char *message);
 
 /* open.c */
 const char *cli_store_url(const cli *cli);

@@ -1,6 +1,7 @@
 /*
  * dead list, retry, purge: the same as jobs …, over failed jobs only.
  */
+#include "ask.h"
 #include "commands.h"
 #include "filter.h"
 #include "list.h"
@@ -30,6 +31,7 @@ static const cli_option list_options[] = {
 static const cli_option retry_options[] = {
     CLI_FILTER_OPTIONS,
     { "all", 0, NULL, "All failed jobs", false },
+    CLI_SURE_OPTIONS,
     { 0 },
 };
 
@@ -37,6 +39,7 @@ static const cli_option purge_options[] = {
     CLI_FILTER_OPTIONS,
     CLI_OLDER_OPTION,
     { "all", 0, NULL, "All failed jobs", false },
+    CLI_SURE_OPTIONS,
     { 0 },
 };
 

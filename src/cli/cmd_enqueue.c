@@ -3,29 +3,20 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "alive.h"
 #include "batch.h"
 #include "commands.h"
+#include "enqueue_wait.h"
 #include "job_args.h"
 #include "text.h"
-#include "values.h"
 
-#define WORKER_SILENT_US 90000000 /* a worker that wrote nothing for so long is gone */
-
-/* True if a worker has given a sign of life lately. */
 static bool has_workers(cli *cli)
 {
-    qk_rows *rows = NULL;
-    qk_error ignored = QK_ERROR_INIT;
-    bool found = false;
-    if (qk_rows_open(&rows, cli->queue, "SELECT max(heartbeat_at) AS t FROM workers", qk_us(0),
-                     &ignored) == QK_OK &&
-        qk_rows_next(rows, &ignored) == QK_OK) {
-        qk_time seen = cli_time_read(qk_rows_text(rows, 0));
-        found = seen.us > (int64_t)time(NULL) * 1000000 - WORKER_SILENT_US;
-    }
-    qk_rows_close(rows);
+    cli_workers workers;
+    qk_error before = cli->err;
+    bool found = cli_workers_count(cli, &workers, NULL) == QK_OK && workers.alive > 0;
+    cli->err = before;
     return found;
 }
 
@@ -33,11 +24,14 @@ static void print_enqueued(cli *cli, const qk_enqueued *done)
 {
     char id[QK_ID_TEXT_SIZE];
     qk_id_format(id, done->id);
-    if (cli->json) {
+    if (cli->json && !cli_has(cli, "wait")) {
         printf("{\"id\":\"%s\",\"duplicate\":%s}\n", id, done->duplicate ? "true" : "false");
         return;
     }
-    puts(id);
+    if (!cli_has(cli, "wait"))
+        puts(id);
+    else if (!cli->json)
+        cli_note(cli, "waiting for job %s", id);
     if (done->duplicate)
         cli_note(cli, "the job was there already: nothing was enqueued");
     else if (cli_is_terminal() && !cli->quiet && !has_workers(cli))
@@ -56,6 +50,7 @@ static qk_status submit(cli *cli, job_args *args, const char *kind, const char *
     rc = qk_enqueue_batch(&done, cli->queue, &spec, 1, &cli->err);
     if (!rc) {
         print_enqueued(cli, &done);
+        rc = cli_has(cli, "wait") ? cli_enqueue_wait(cli, &done) : QK_OK;
     } else if (strncmp(cli->err.message, "job 0: ", 7) == 0) {
         memmove(cli->err.message, cli->err.message + 7, strlen(cli->err.message + 7) + 1);
     }
@@ -76,8 +71,8 @@ static qk_status check_form(cli *cli)
     static const char *const batch_only[] = { "again", "batch-key", NULL };
     static const char *const command_only[] = { "directory", "env", "slots", NULL };
     static const char *const kind_only[] = { "data", NULL };
-    static const char *const single_only[] = { "data", "unique", "needs", "name",
-                                               "id",   "env",    "slots", NULL };
+    static const char *const single_only[] = { "data", "unique", "needs", "name", "id",
+                                               "env",  "slots",  "wait",  NULL };
     bool batch = cli_has(cli, "batch");
     int forms = batch + cli->has_tail + (cli->word_count > 0);
     if (forms != 1 || (cli->has_tail && cli->tail_count == 0))
@@ -139,6 +134,7 @@ static const cli_option options[] = {
     { "env", 'e', "NAME=VALUE", "Environment variable of the command", true },
     { "slots", 0, "N", "Worker slots the command takes (default 1)", false },
     { "id", 0, "UUID", "Id of the job; the same id again enqueues nothing", false },
+    { "wait", 0, NULL, "Wait for its end, show its output, exit with its code", false },
     { "batch", 0, "FILE", "A job per line of JSON; - for standard input", false },
     { "batch-key", 0, "TEXT", "Tells this batch from others of the same content", false },
     { "again", 0, NULL, "Enqueue a batch that was enqueued before once more", false },
@@ -150,7 +146,9 @@ const cli_command cli_cmd_enqueue = {
     .synopsis = "KIND [-d JSON] | -- CMD ARG… | --batch FILE",
     .summary = "Enqueue a job, a command, or a file of jobs",
     .help =
-        "Prints the job's id. A command runs without a shell; use -- sh -c '…' for one.\n\n"
+        "Prints the job's id. A command runs without a shell; use -- sh -c '…' for one. With --wait\n"
+        "the job's output (the last 64 KiB) is printed instead once it has ended, the result of a\n"
+        "job that is no command; the exit code is the command's, 1 for a job that failed otherwise.\n\n"
         "A batch has one JSON object per line:\n"
         "  {\"kind\":\"resize\",\"payload\":{\"w\":80}}\n"
         "  {\"command\":[\"sh\",\"-c\",\"…\"],\"priority\":90,\"tags\":[\"a\"]}\n"

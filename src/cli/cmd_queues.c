@@ -1,9 +1,14 @@
 /*
- * queues list, queues pause NAME…, queues resume NAME…, workers list
+ * queues list, queues pause NAME…, queues resume NAME…, queues set NAME, workers list
  */
+#include <limits.h>
+#include <string.h>
+
 #include "commands.h"
+#include "job_args.h"
 #include "rows.h"
 #include "text.h"
+#include "values.h"
 
 static qk_status list_view(cli *cli, const char *sql, const char *none)
 {
@@ -66,6 +71,46 @@ static qk_status run_resume(cli *cli)
     return set_paused(cli, false);
 }
 
+/* *out 0: no limit. */
+static qk_status read_concurrency(cli *cli, int *out)
+{
+    const char *text = cli_value(cli, "concurrency");
+    *out = 0;
+    if (!text)
+        return cli_error(&cli->err, QK_EINVAL,
+                         "nothing to set: give --concurrency N, or --concurrency none");
+    if (strcmp(text, "none") == 0)
+        return QK_OK;
+    return cli_parse_int(out, "--concurrency", text, 1, INT_MAX, &cli->err);
+}
+
+static qk_status run_set(cli *cli)
+{
+    int limit = 0;
+    const char *name = cli->words[0];
+    qk_status rc = read_concurrency(cli, &limit);
+    if (!rc)
+        rc = job_check_name("the queue", name, &cli->err);
+    if (!rc)
+        rc = cli_open(cli, false);
+    if (!rc)
+        rc = qk_queue_limit(cli->queue, name, (uint32_t)limit, &cli->err);
+    if (rc)
+        return rc;
+    if (cli->json) {
+        fputs("{\"name\":", stdout);
+        cli_json_text(stdout, name);
+        printf(limit ? ",\"concurrency\":%d}\n" : ",\"concurrency\":null}\n", limit);
+    } else if (!cli->quiet) {
+        cli_put_line(stdout, name);
+        if (limit)
+            printf(": at most %d job%s at a time\n", limit, limit == 1 ? "" : "s");
+        else
+            puts(": as many jobs at a time as there are slots");
+    }
+    return QK_OK;
+}
+
 const cli_command cli_cmd_queues_list = {
     .name = "queues list",
     .synopsis = "",
@@ -90,6 +135,24 @@ const cli_command cli_cmd_queues_resume = {
     .min_words = 1,
     .max_words = -1,
     .run = run_resume,
+};
+
+static const cli_option set_options[] = {
+    { "concurrency", 0, "N", "At most so many of its jobs at a time, or none: no limit", false },
+    { 0 },
+};
+
+const cli_command cli_cmd_queues_set = {
+    .name = "queues set",
+    .synopsis = "QUEUE --concurrency N",
+    .summary = "Limit how many jobs of a queue run at a time",
+    .help =
+        "The limit holds over all workers together. Running jobs go on; a queue without jobs can "
+        "be\nset beforehand. It stays until it is changed.",
+    .options = set_options,
+    .min_words = 1,
+    .max_words = 1,
+    .run = run_set,
 };
 
 const cli_command cli_cmd_workers_list = {

@@ -50,6 +50,20 @@ static qk_status print_table(cli *cli, const qk_queue_stats *queues, size_t coun
     return cli_table_end(table, &cli->err);
 }
 
+static qk_status unknown_queue(cli *cli, const qk_stats *stats)
+{
+    cli_nearest nearest = { cli->words[0], NULL, 0 };
+    for (size_t i = 0; i < stats->count; i++)
+        cli_nearest_try(&nearest, stats->queues[i].name);
+    const char *found = cli_nearest_found(&nearest);
+    if (found)
+        return cli_error(&cli->err, QK_ENOTFOUND,
+                         "there is no queue \"%.200s\": did you mean \"%.200s\"?", cli->words[0],
+                         found);
+    return cli_error(&cli->err, QK_ENOTFOUND,
+                     "there is no queue \"%.255s\": queuack stats lists them", cli->words[0]);
+}
+
 static qk_status run_stats(cli *cli)
 {
     qk_stats *stats = NULL;
@@ -68,8 +82,7 @@ static qk_status run_stats(cli *cli)
             count--;
         }
         if (count == 0) {
-            rc = cli_error(&cli->err, QK_ENOTFOUND,
-                           "there is no queue \"%.255s\": queuack stats lists them", cli->words[0]);
+            rc = unknown_queue(cli, stats);
             goto out;
         }
         count = 1;

@@ -10,6 +10,7 @@
 #include "text.h"
 #include "values.h"
 #include "worker_lines.h"
+#include "worker_metrics.h"
 
 static qk_status read_queues(cli *cli, const char **queues, size_t *count)
 {
@@ -90,25 +91,37 @@ static void print_summary(cli *cli, const qk_worker_stats *stats)
     unsigned long long failed = stats->failed;
     unsigned long long retried = stats->retried;
     unsigned long long lost = stats->lost;
-    if (cli->json)
-        printf("{\"done\":%llu,\"failed\":%llu,\"retried\":%llu,\"lost\":%llu}\n", done, failed,
-               retried, lost);
-    else
+    if (!cli->json) {
+        if (cli->verbose)
+            worker_metrics_print(cli);
         cli_note(cli, "%llu done, %llu failed, %llu to be tried again, %llu lost", done, failed,
                  retried, lost);
+        return;
+    }
+    printf("{\"done\":%llu,\"failed\":%llu,\"retried\":%llu,\"lost\":%llu", done, failed, retried,
+           lost);
+    if (cli->verbose) {
+        fputs(",\"metrics\":", stdout);
+        worker_metrics_json(cli, stdout);
+    }
+    puts("}");
 }
 
 static qk_status run_pool(cli *cli, qk_worker_options *options)
 {
     qk_worker *worker = NULL;
     worker_lines *lines = NULL;
+    worker_metrics *metrics = NULL;
+    const char *file = cli_value(cli, "metrics");
     qk_worker_stats stats = { 0 };
     qk_status rc = QK_OK;
     if (!cli->quiet) {
-        rc = worker_lines_open(&lines, cli->queue, &cli->err);
+        rc = worker_lines_open(&lines, cli, &cli->err);
         options->on_finished = worker_lines_add;
         options->on_finished_user = lines;
     }
+    if (!rc && file)
+        rc = worker_metrics_open(&metrics, cli, file, &cli->err);
     if (!rc)
         rc = qk_worker_open(&worker, cli->queue, options, &cli->err);
     if (!rc) {
@@ -118,6 +131,7 @@ static qk_status run_pool(cli *cli, qk_worker_options *options)
     }
     qk_worker_close(worker);
     worker_lines_close(lines);
+    worker_metrics_close(metrics);
     if (rc)
         return rc;
     if (options->drain && look_at_waiting(cli, options, false) > 0)
@@ -159,6 +173,7 @@ static const cli_option options[] = {
     { "queue", 'q', "QUEUE", "Take from this queue; several: the first before the second", true },
     { "jobs", 'j', "N", "Run so many at a time (default: one per core)", false },
     { "drain", 0, NULL, "End when nothing it can run is left; exit 1 if a job failed", false },
+    { "metrics", 0, "FILE", "Keep a file of metrics for Prometheus, renewed every 5 s", false },
     { "no-commands", 0, NULL, "Run no commands: only look after the store", false },
     { 0 },
 };

@@ -64,6 +64,10 @@ void cli_note(const cli *cli, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    if (cli->log_records) {
+        cli_log_record(cli, QK_LOG_INFO, "note", NULL, 0, text);
+        return;
+    }
     fputs("queuack: ", stderr);
     cli_put_line(stderr, text);
     fputc('\n', stderr);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "man.h"
 #include "text.h"
 
 static void put_options(FILE *out, const cli_option *options)
@@ -47,6 +48,8 @@ static void help_all(const char *group, FILE *out)
     fputs("Commands:\n", out);
     for (size_t i = 0; cli_commands[i]; i++) {
         const cli_command *command = cli_commands[i];
+        if (command->hidden)
+            continue;
         if (group && (strncmp(command->name, group, length) != 0 || command->name[length] != ' '))
             continue;
         fprintf(out, "  %-16s %s\n", command->name, command->summary);
@@ -111,7 +114,7 @@ static void help_json(const cli_command *only)
     fputs(",\"commands\":[", stdout);
     bool first = true;
     for (size_t i = 0; cli_commands[i]; i++) {
-        if (only && only != cli_commands[i])
+        if (cli_commands[i]->hidden || (only && only != cli_commands[i]))
             continue;
         if (!first)
             fputc(',', stdout);
@@ -124,6 +127,8 @@ static void help_json(const cli_command *only)
 static qk_status run_help(cli *cli)
 {
     char name[64] = "";
+    if (cli_has(cli, "man-dir"))
+        return cli_write_man(cli, cli_value(cli, "man-dir"));
     for (size_t i = 0; i < cli->word_count; i++) {
         size_t used = strlen(name);
         snprintf(name + used, sizeof(name) - used, "%s%s", used ? " " : "", cli->words[i]);
@@ -142,11 +147,17 @@ static qk_status run_help(cli *cli)
     return QK_OK;
 }
 
+static const cli_option options[] = {
+    { "man-dir", 0, "DIR", "Write the manual pages of all commands to a folder", false },
+    { 0 },
+};
+
 const cli_command cli_cmd_help = {
     .name = "help",
     .synopsis = "[COMMAND]",
     .summary = "Tell about a command",
     .help = "With --json the whole table of commands and options, for tools.",
+    .options = options,
     .max_words = 2,
     .run = run_help,
 };

@@ -6,6 +6,9 @@
 
 #include "cli.h"
 
+/* Either words or filters were given, not both, not neither. */
+qk_status cli_check_selection(cli *cli);
+
 qk_status cli_list_jobs(cli *cli, bool dead);
 
 typedef enum cli_change {

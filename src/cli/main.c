@@ -38,6 +38,9 @@ static qk_status run(cli *cli, int argc, char **argv)
     }
     if (cli->want_version)
         return cli_cmd_version.run(cli);
+    rc = cli_log_init(cli);
+    if (rc)
+        return rc;
     return cli->command->run(cli);
 }
 
@@ -62,5 +65,5 @@ int main(int argc, char **argv)
     free(cli.given);
     free(cli.words);
     free(cli.tail);
-    return qk_status_exit_code(rc);
+    return rc ? qk_status_exit_code(rc) : cli.exit_code;
 }

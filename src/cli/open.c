@@ -19,17 +19,6 @@ const char *cli_store_url(const cli *cli)
     return url ? url : "./queuack.duckdb";
 }
 
-/* Called from any thread of the library. */
-static void on_log(void *user, qk_log_level level, const char *message)
-{
-    const cli *cli = user;
-    bool wanted = level >= QK_LOG_WARN   ? !cli->quiet && (!cli->json || cli->verbose)
-                  : level == QK_LOG_INFO ? cli->verbose >= 1
-                                         : cli->verbose >= 2;
-    if (wanted)
-        cli_note(cli, "%s", message);
-}
-
 static qk_status check_url(cli *cli, const char *url)
 {
     static const char *const later[] = { "postgres:", "postgresql:", "http:", "https:", "unix:" };
@@ -60,8 +49,7 @@ qk_status cli_open(cli *cli, bool create)
     qk_queue_options options = QK_QUEUE_OPTIONS_INIT;
     options.must_exist = !create && !memory;
     options.owner_wait = cli->owner_wait;
-    options.log = on_log;
-    options.log_user = cli;
+    cli_log_options(cli, &options);
     rc = qk_queue_open(&cli->queue, url, &options, &cli->err);
     if (rc == QK_ENOTFOUND)
         cli->err.code = rc = QK_ESTORE; /* a missing store is not a missing job */

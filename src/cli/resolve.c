@@ -1,7 +1,6 @@
 /*
  * JOB as people write it, turned into an id.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@
 #include "values.h"
 
 #define SUFFIX_MIN 6
-#define SUFFIX_MAX 12 /* the digits behind the last dash: more than that people paste whole */
+#define SUFFIX_MAX (QK_ID_TEXT_SIZE - 1)
 #define SHOWN_CANDIDATES 5
 
 /* @1 is the latest job, @2 the one before it. */
@@ -47,12 +46,9 @@ static qk_status report_ambiguous(cli *cli, const char *text, const qk_job_list 
 
 static qk_status resolve_suffix(cli *cli, qk_id *out, const char *text)
 {
-    char digits[SUFFIX_MAX + 1] = "";
     qk_job_list *list = NULL;
     qk_job_filter filter = QK_JOB_FILTER_INIT;
-    for (size_t i = 0; text[i]; i++)
-        digits[i] = (char)tolower((unsigned char)text[i]);
-    filter.id_suffix = digits;
+    filter.id_suffix = text;
     filter.limit = SHOWN_CANDIDATES + 1;
     qk_status rc = qk_job_list_get(&list, cli->queue, &filter, &cli->err);
     if (!rc && list->count == 0)
@@ -66,19 +62,28 @@ static qk_status resolve_suffix(cli *cli, qk_id *out, const char *text)
     return rc;
 }
 
+/* Dashes may be among the digits, as they are in what is printed. */
+static bool is_suffix(const char *text)
+{
+    size_t digits = 0, length = strlen(text);
+    if (length > SUFFIX_MAX || strspn(text, "0123456789abcdefABCDEF-") != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        digits += text[i] != '-';
+    return digits >= SUFFIX_MIN && digits <= 32;
+}
+
 qk_status cli_resolve(cli *cli, qk_id *out, const char *text)
 {
-    size_t length = strlen(text);
     if (qk_id_parse(out, text) == QK_OK && !qk_id_is_none(*out))
         return QK_OK;
     if (text[0] == '@')
         return resolve_recent(cli, out, text);
-    if (length >= SUFFIX_MIN && length <= SUFFIX_MAX &&
-        strspn(text, "0123456789abcdefABCDEF") == length)
+    if (is_suffix(text))
         return resolve_suffix(cli, out, text);
     return cli_error(
         &cli->err, QK_EINVAL,
-        "\"%.60s\" is not a job: give its id, the last 6 to 12 hex digits of it, or @1 "
+        "\"%.60s\" is not a job: give its id, the last 6 or more hex digits of it, or @1 "
         "for the latest",
         text);
 }

@@ -17,12 +17,12 @@ typedef struct ended {
     qk_id job;
     qk_verdict verdict;
     bool final, lost, has_exit_code;
-    int exit_code;
+    int exit_code, attempt;
     char error[160];
 } ended;
 
 struct worker_lines {
-    qk_queue *queue;
+    const cli *cli;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -49,17 +49,15 @@ static const char *word_of(const ended *ended, const char **colour)
     return "done";
 }
 
-static void print_line(worker_lines *lines, const ended *ended)
+static void print_text(worker_lines *lines, const ended *ended, const qk_job *job)
 {
     char id[QK_ID_TEXT_SIZE];
     char took[CLI_TIME_SIZE] = "";
-    qk_job *job = NULL;
-    qk_error ignored = QK_ERROR_INIT;
     const char *colour;
     const char *word = word_of(ended, &colour);
     char *title = NULL;
     qk_id_format(id, ended->job);
-    if (qk_job_get(&job, lines->queue, ended->job, &ignored) == QK_OK) {
+    if (job) {
         title = cli_job_title(job->kind, job->name, job->payload);
         if (job->completed_at.us && job->claimed_at.us)
             cli_duration_text(took, job->completed_at.us - job->claimed_at.us);
@@ -77,7 +75,64 @@ static void print_line(worker_lines *lines, const ended *ended)
     fputc('\n', stderr);
     funlockfile(stderr);
     free(title);
+}
+
+static int64_t took_us(const qk_job *job)
+{
+    bool known = job && job->completed_at.us && job->claimed_at.us;
+    return known ? job->completed_at.us - job->claimed_at.us : -1;
+}
+
+static void print_record(worker_lines *lines, const ended *ended, const qk_job *job)
+{
+    char id[QK_ID_TEXT_SIZE], event[32], message[128];
+    qk_log_field fields[8];
+    size_t count = 0;
+    const char *colour;
+    const char *word = word_of(ended, &colour);
+    bool good = ended->verdict == QK_VERDICT_ACK && !ended->lost;
+    /* What a further attempt takes is not known to belong to this one. */
+    int64_t took = good || ended->final ? took_us(job) : -1;
+    fields[count++] = (qk_log_field){ "job", qk_id_format(id, ended->job), 0 };
+    if (job) {
+        fields[count++] = (qk_log_field){ "kind", job->kind, 0 };
+        fields[count++] = (qk_log_field){ "queue", job->queue, 0 };
+    }
+    if (job && job->name)
+        fields[count++] = (qk_log_field){ "name", job->name, 0 };
+    fields[count++] = (qk_log_field){ "attempt", NULL, ended->attempt };
+    if (took >= 0)
+        fields[count++] = (qk_log_field){ "took_us", NULL, took };
+    if (ended->has_exit_code)
+        fields[count++] = (qk_log_field){ "exit_code", NULL, ended->exit_code };
+    if (ended->verdict == QK_VERDICT_FAIL && ended->error[0])
+        fields[count++] = (qk_log_field){ "error", ended->error, 0 };
+    snprintf(event, sizeof(event), "job.%s", word);
+    snprintf(message, sizeof(message), "%s: %s", id, word);
+    cli_log_record(lines->cli, good ? QK_LOG_INFO : QK_LOG_WARN, event, fields, count, message);
+}
+
+static void print_line(worker_lines *lines, const ended *ended)
+{
+    qk_job *job = NULL;
+    qk_error ignored = QK_ERROR_INIT;
+    if (qk_job_get(&job, lines->cli->queue, ended->job, &ignored) != QK_OK)
+        job = NULL;
+    if (lines->cli->log_records)
+        print_record(lines, ended, job);
+    else
+        print_text(lines, ended, job);
     qk_job_free(job);
+}
+
+static void print_dropped(const worker_lines *lines, unsigned long long dropped)
+{
+    if (lines->cli->log_records) {
+        qk_log_field field = { "count", NULL, (int64_t)dropped };
+        cli_log_record(lines->cli, QK_LOG_INFO, "job.more", &field, 1, "further jobs ended");
+    } else {
+        fprintf(stderr, "…        and %llu more\n", dropped);
+    }
 }
 
 static void *print_lines(void *arg)
@@ -99,7 +154,7 @@ static void *print_lines(void *arg)
             unsigned long long dropped = lines->dropped;
             lines->dropped = 0;
             pthread_mutex_unlock(&lines->lock);
-            fprintf(stderr, "…        and %llu more\n", dropped);
+            print_dropped(lines, dropped);
         }
         pthread_mutex_lock(&lines->lock);
     }
@@ -107,13 +162,13 @@ static void *print_lines(void *arg)
     return NULL;
 }
 
-qk_status worker_lines_open(worker_lines **out, qk_queue *queue, qk_error *err)
+qk_status worker_lines_open(worker_lines **out, const cli *cli, qk_error *err)
 {
     worker_lines *lines = calloc(1, sizeof(*lines));
     if (!lines)
         return cli_error(err, QK_ENOMEM, "out of memory");
     const char *none = getenv("NO_COLOR");
-    lines->queue = queue;
+    lines->cli = cli;
     lines->colours = isatty(STDERR_FILENO) == 1 && !(none && *none);
     pthread_mutex_init(&lines->lock, NULL);
     pthread_cond_init(&lines->wake, NULL);
@@ -141,6 +196,7 @@ void worker_lines_add(void *arg, const qk_outcome *outcome, bool final, qk_statu
             .lost = status != QK_OK,
             .has_exit_code = outcome->has_exit_code,
             .exit_code = outcome->exit_code,
+            .attempt = outcome->lease.attempt,
         };
         if (outcome->error)
             snprintf(slot->error, sizeof(slot->error), "%s", outcome->error);

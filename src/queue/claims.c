@@ -13,6 +13,7 @@
 #include "util/error.h"
 
 #define MAX_PROGRESS_MESSAGE 1024
+#define MAX_CLAIMS 100000 /* of one call: who asks for more gets these, and asks again */
 
 static qk_status check_list(const char *field, const char *const *names, size_t count,
                             qk_error *err)
@@ -67,7 +68,7 @@ static qk_status claim(qk_claims **out, qk_queue *queue, const qk_claim_options 
         .kinds = options->kind_count > 0 ? options->kinds : NULL,
         .kind_count = options->kind_count,
         .worker_id = options->worker_id ? options->worker_id : qk__queue_worker_id(queue),
-        .max = max,
+        .max = max < MAX_CLAIMS ? max : MAX_CLAIMS,
         .lease_us = lease_us(options->lease),
         .strict = options->strict || qk__queue_strict(queue),
     };

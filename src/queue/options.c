@@ -39,6 +39,8 @@ static qk_status check(const qk_queue_options *options, qk_error *err)
         return rc;
     if (options->max_payload > QK__MAX_PAYLOAD_LIMIT)
         return qk__error(err, QK_EINVAL, "max_payload: more than 1 GiB");
+    if ((unsigned)options->log_level > QK_LOG_ERROR)
+        return qk__error(err, QK_EINVAL, "log_level: none of QK_LOG_DEBUG to QK_LOG_ERROR");
     if (options->clock && (!options->clock->wall || !options->clock->monotonic_us))
         return qk__error(err, QK_EINVAL, "clock: needs both of its functions");
     return QK_OK;
@@ -65,7 +67,8 @@ qk_status qk__options_apply(qk__store_config *out, const qk_queue_options *optio
         .temp_dir = options->temp_dir,
         .query_memory = options->query_memory ? options->query_memory : default_query_memory(),
         .clock = options->clock ? *options->clock : qk__clock_system(),
-        .log = { options->log, options->log_user },
+        .log = { options->log, options->log_user, options->log_level, { 0 } },
     };
+    out->log.clock = out->clock;
     return QK_OK;
 }

@@ -149,7 +149,8 @@ static qk_status migrate(qk_queue *queue, bool force_memory, qk_error *err)
     if (strcmp(queue->path, QK__MEMORY_URL) != 0 || queue->workers_num <= 1)
         return QK_OK;
     if (force_memory) {
-        qk__log_write(log, QK_LOG_WARN,
+        qk__log_event(log, QK_LOG_WARN, "store.in_memory",
+                      QK__FIELDS(qk__log_number("workers", queue->workers_num)),
                       ":memory: + %u workers stays in memory (force_memory_db): nothing survives "
                       "this process",
                       queue->workers_num);
@@ -176,6 +177,8 @@ static qk_status open_store(qk_queue *queue, const qk_queue_options *options, qk
     queue->config.path = queue->path;
     /* Queries of a file spill beside it, unless the caller named a folder. */
     queue->config.temp_dir = options && options->temp_dir ? queue->temp_dir : NULL;
+    const qk_clock *clock = &queue->config.clock;
+    int64_t began = clock->monotonic_us(clock->user);
     rc = qk__embedded_open(&queue->store, &queue->config, err);
     if (rc)
         return rc;
@@ -185,9 +188,15 @@ static qk_status open_store(qk_queue *queue, const qk_queue_options *options, qk
         return rc;
     }
     if (queue->auto_migrated) {
-        qk__log_write(&queue->config.log, QK_LOG_INFO, "AUTO-MIGRATED: :memory: + %u workers → %s",
-                      queue->workers_num, queue->path);
+        qk__log_event(&queue->config.log, QK_LOG_INFO, "store.auto_migrated",
+                      QK__FIELDS(qk__log_text("path", queue->path),
+                                 qk__log_number("workers", queue->workers_num)),
+                      "AUTO-MIGRATED: :memory: + %u workers → %s", queue->workers_num, queue->path);
     }
+    int64_t took = clock->monotonic_us(clock->user) - began;
+    qk__log_event(&queue->config.log, QK_LOG_DEBUG, "store.opened",
+                  QK__FIELDS(qk__log_text("path", queue->path), qk__log_number("took_us", took)),
+                  "opened %s in %lld ms", queue->path, (long long)took / 1000);
     return QK_OK;
 }
 
@@ -228,6 +237,8 @@ void qk_queue_close(qk_queue *queue)
         queue->on_close(queue->on_close_arg);
     drain_calls(queue);
     queue->store->ops->close(queue->store);
+    qk__log_event(&queue->config.log, QK_LOG_DEBUG, "store.closed",
+                  QK__FIELDS(qk__log_text("path", queue->path)), "closed %s", queue->path);
     free_handle(queue);
 }
 

@@ -45,6 +45,10 @@ qk_status qk_rows_open(qk_rows **out, qk_queue *queue, const char *sql, qk_durat
         qk_store *store = qk__queue_store(queue);
         rc = store->ops->rows_open(store, &rows, sql, limit_us, err);
     }
+    if (rc == QK_EREFUSED && err)
+        qk__log_event(qk__queue_log(queue), QK_LOG_INFO, "sql.refused",
+                      QK__FIELDS(qk__log_text("reason", err->message)), "refused a query: %s",
+                      err->message);
     if (!rc) {
         rows->fork_generation = qk__fork_generation();
         *out = rows;

@@ -192,7 +192,9 @@ static void sweep(int folder, const qk__log *log)
         memcpy(base, entry->d_name, length);
         base[length] = '\0';
         if (sweep_one(folder, base))
-            qk__log_write(log, QK_LOG_DEBUG, "removed %s, left by a process that died", base);
+            qk__log_event(log, QK_LOG_DEBUG, "temp_file.removed",
+                          QK__FIELDS(qk__log_text("file", base)),
+                          "removed %s, left by a process that died", base);
     }
     closedir(entries);
 }

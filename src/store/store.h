@@ -16,8 +16,10 @@
 #define QK_STORE_STORE_H
 
 #include <queuack/job.h>
+#include <queuack/metrics.h>
 #include <queuack/queue.h>
 #include <queuack/run.h>
+#include <queuack/upkeep.h>
 
 #include "util/log.h"
 
@@ -202,12 +204,24 @@ struct qk_store_ops {
 
     qk_status (*pause)(qk_store *store, const char *queue, bool paused, qk_error *err);
 
+    /* At most `limit` jobs of the queue are claimed at a time, by whomever; 0: no limit. Jobs claimed
+     * already go on. */
+    qk_status (*limit)(qk_store *store, const char *queue, uint32_t limit, qk_error *err);
+
+    /* A copy of one moment in a file of its own, everything reported before included; the store stays
+     * in use. `path` is absolute. Errors as qk_backup; until it succeeds nothing stands at `path`
+     * that was not there before. */
+    qk_status (*backup)(qk_store *store, const char *path, const qk_backup_options *options,
+                        qk_error *err);
+
     /* QK_ENOTFOUND. */
     qk_status (*get)(qk_store *store, qk_job **out, qk_id job, qk_error *err);
     qk_status (*list)(qk_store *store, qk_job_list **out, const qk_job_filter *filter,
                       qk_error *err);
     qk_status (*stats)(qk_store *store, qk_stats **out, qk_error *err);
     void (*counters)(qk_store *store, qk_counters *out);
+    /* Everything but auto_migrations, as of one moment. Does not touch the disk. */
+    void (*metrics)(qk_store *store, qk_metrics *out);
 
     /* QK_OK once the job is terminal and that is durable, QK_ETIMEDOUT, QK_ENOTFOUND. */
     qk_status (*wait)(qk_store *store, qk_id job, int64_t timeout_us, qk_error *err);
@@ -278,5 +292,7 @@ struct qk_rows {
 
 /* Back ends. */
 qk_status qk__embedded_open(qk_store **out, const qk__store_config *config, qk_error *err);
+/* As qk_store_check; `path` and the options' paths are absolute, temp_dir is set. */
+qk_status qk__embedded_check(const char *path, const qk_check_options *options, qk_error *err);
 
 #endif

@@ -1,29 +1,51 @@
 /*
- * Log lines; see log.h. Formats into a line of fixed size on the caller's stack, so that logging
- * neither allocates nor locks; longer lines are cut. Control characters become spaces, so that one
- * call is one line whatever a path or an error text contains.
+ * Log records; see log.h. The message is formatted into a line of fixed size on the caller's stack,
+ * so that logging neither allocates nor locks; longer ones are cut. Control characters in it become
+ * spaces, so that it is one line whatever a path or an error text contains.
  */
 #include "util/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#define LINE_SIZE 1024
+#include "util/clock.h"
 
-void qk__log_write(const qk__log *log, qk_log_level level, const char *format, ...)
+#define MESSAGE_SIZE 1024
+
+static void hand_over(const qk__log *log, qk_log_record *record, const char *format, va_list args)
 {
-    if (!log || !log->fn)
+    char message[MESSAGE_SIZE];
+    if (vsnprintf(message, sizeof(message), format, args) < 0)
         return;
-    char line[LINE_SIZE];
-    va_list args;
-    va_start(args, format);
-    int written = vsnprintf(line, sizeof(line), format, args);
-    va_end(args);
-    if (written < 0)
-        return;
-    for (char *c = line; *c; c++) {
+    for (char *c = message; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = ' ';
     }
-    log->fn(log->user, level, line);
+    const qk_clock clock = log->clock.wall ? log->clock : qk__clock_system();
+    record->time = clock.wall(clock.user);
+    record->message = message;
+    log->fn(log->user, record);
+}
+
+void qk__log_event(const qk__log *log, qk_log_level level, const char *event,
+                   const qk_log_field *fields, size_t field_count, const char *format, ...)
+{
+    if (!qk__log_wants(log, level))
+        return;
+    qk_log_record record = { { 0 }, level, event, NULL, fields, field_count };
+    va_list args;
+    va_start(args, format);
+    hand_over(log, &record, format, args);
+    va_end(args);
+}
+
+void qk__log_write(const qk__log *log, qk_log_level level, const char *format, ...)
+{
+    if (!qk__log_wants(log, level))
+        return;
+    qk_log_record record = { { 0 }, level, "note", NULL, NULL, 0 };
+    va_list args;
+    va_start(args, format);
+    hand_over(log, &record, format, args);
+    va_end(args);
 }

@@ -93,14 +93,28 @@ static size_t average_payload(const qk_claims *claims)
     return claims->count == 0 ? 0 : bytes / claims->count;
 }
 
+/* What cannot be run for lack of memory is not kept until its lease runs out. */
+static void give_back(qk_worker *pool, qk_claims *claims)
+{
+    qk_status status;
+
+    for (size_t i = 0; i < claims->count; i++) {
+        qk_outcome back = { .lease = claims->items[i].lease, .verdict = QK_VERDICT_NACK };
+        (void)pool->store->ops->complete(pool->store, &status, &back, 1, false, NULL);
+    }
+    qk_claims_free(claims);
+}
+
 /* Makes the claims the pool's current batch. Only the claimer calls this, and the batch before is
- * then used up. */
+ * then used up. On an error the claims are gone too. */
 static qk_status publish(qk_worker *pool, qk_claims *claims)
 {
     qk__batch *batch = qk__batch_new(claims);
 
-    if (!batch)
-        return QK_ENOMEM; /* their leases run out; nothing is lost but time */
+    if (!batch) {
+        give_back(pool, claims);
+        return QK_ENOMEM;
+    }
     batch->renewed_us = qk__pool_now(pool);
     size_t payload = average_payload(claims);
     pthread_mutex_lock(&pool->lock);
@@ -180,11 +194,7 @@ static qk_status claim(qk_worker *pool, size_t max, qk_error *err)
         return QK_EMPTY;
     }
     rc = publish(pool, claims);
-    if (rc != QK_OK) {
-        qk_claims_free(claims);
-        qk__error(err, rc, "out of memory for claimed jobs");
-    }
-    return rc;
+    return rc == QK_OK ? rc : qk__error(err, rc, "out of memory for claimed jobs");
 }
 
 /* The store cannot be asked: says so once, and waits. Caller holds no lock. */

@@ -45,11 +45,17 @@ q enqueue --quiet k --id 01900000-0000-7000-8000-00000abcdef1 >/dev/null
 q enqueue --quiet k --id 01900000-0000-7000-8001-00000abcdef1 >/dev/null
 refuses "digits that fit two" 2 "several jobs: .*8001-00000abcdef1.*8000-00000abcdef1|8000.*8001" \
     jobs show abcdef1
+run --json jobs show 8001-00000abcdef1
+json "more of them tell the two apart" "d['id'] == '01900000-0000-7000-8001-00000abcdef1'"
+run --json jobs show 01900000000070008000-00000abcdef1
+json "up to all of them" "d['id'] == '01900000-0000-7000-8000-00000abcdef1'"
 refuses "digits that fit none" 3 "no job" jobs show fedcba987654
 refuses "an id that is nobody's" 3 "." jobs show 01900000-0000-7000-8000-000000000099
 refuses "an unknown @" 3 "no job @999" jobs show @999
 refuses "@0" 2 "@" jobs show @0
 refuses "too few digits" 2 "not a job" jobs show abcde
+refuses "dashes are not digits" 2 "not a job" jobs show a-b-c-d-e
+refuses "too many digits" 2 "not a job" jobs show 0190000000007000800000000abcdef112
 refuses "no job at all" 2 "not a job" jobs show hello
 refuses "a limit of nothing" 2 "limit" jobs list --limit 0
 refuses "a run that is no id" 2 "not an id" jobs list --run x

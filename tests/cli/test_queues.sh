@@ -15,6 +15,7 @@ json "in the order of the contract" 'list(d["queues"]["mail"]) ==
  ["pending", "claimed", "done", "failed", "delayed", "skipped", "cancelled"]'
 run --json stats mail
 json "of one queue" 'list(d["queues"]) == ["mail"]'
+refuses "of one that is nearly there" 3 'did you mean "mail"' stats mial
 refuses "of one that is not there" 3 'no queue "nope"' stats nope
 run stats
 like "for people" "$out" "queue +pending +claimed"
@@ -40,6 +41,23 @@ run worker --drain --quiet
 run --json stats default
 json "then it runs" 'd["queues"]["default"]["done"] == 1'
 refuses "pause without a name" 2 "needs more" queues pause
+
+run --json queues set mail --concurrency 2
+json "a limit" 'd == {"name": "mail", "concurrency": 2}'
+run --json queues list
+json "it shows in the list" '[(r["name"], r["concurrency"]) for r in d] == [("after", None), ("default", None), ("mail", 2)]'
+run queues set mail --concurrency none
+like "none takes it away" "$out" "mail: as many"
+run --json queues list
+json "and it is gone" 'all(r["concurrency"] is None for r in d)'
+refuses "a limit of nothing" 2 "concurrency" queues set mail --concurrency 0
+refuses "nothing to set" 2 "nothing to set" queues set mail
+q queues set narrow --concurrency 1 >/dev/null
+for i in 1 2 3; do
+    q enqueue --quiet -q narrow -- sh -c 'mkdir lock && rmdir lock' >/dev/null
+done
+run worker --quiet -q narrow -j 3 --drain
+exits "with a limit of one no two run at a time" 0
 
 run --json workers list
 json "no worker is left" 'd == []'

@@ -49,14 +49,65 @@ else
     echo "# plain DuckDB cannot be reached: $(cat "$DIR/err")"
 fi
 
-chmod 000 "$QUEUACK_DB"
-if ! cat "$QUEUACK_DB" >/dev/null 2>&1; then
-    refuses "a file that may not be read" 5 "." stats
+# Under a second name lock and log would be others.
+ln "$QUEUACK_DB" second.duckdb
+refuses "a file with two names" 4 "hard link" --db "$DIR/second.duckdb" stats
+refuses "under either" 4 "hard link" stats
+rm second.duckdb
+run stats
+exits "is good again with one" 0
+
+# A log without its file, as after a careless clean-up, holds what was reported.
+mkdir lost && printf 'committed' >lost/q.duckdb.wal
+refuses "a log whose file is missing" 5 "its log" --db "$DIR/lost/q.duckdb" enqueue k
+is "is kept" "$(cat lost/q.duckdb.wal)" committed
+is "and nothing takes the file's place" "$(ls lost/q.duckdb 2>/dev/null)" ""
+
+# No room to write: one line, and the store is as it was.
+before=$(q sql --json "SELECT count(*) AS n FROM jobs")
+(
+    trap '' XFSZ
+    ulimit -f 1
+    exec "$QUEUACK" enqueue k -d "\"$(head -c 4000 /dev/zero | tr '\0' x)\""
+) >"$DIR/out" 2>"$DIR/err"
+is "a commit without room is exit 5" $? 5
+is "in one line" "$(wc -l <"$DIR/err")" 1
+is "that says what to do" "$(grep -c 'limit on the size of files' "$DIR/err")" 1
+is "and nothing is half-done" "$(q sql --json "SELECT count(*) AS n FROM jobs")" "$before"
+
+# What may not be read or written. Root may everything: somebody else tries then.
+as_other() {
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid=65534 --regid=65534 --clear-groups env TMPDIR=/tmp "$@"
+    else
+        "$@"
+    fi
+}
+refuses_other() {
+    as_other "$QUEUACK" --db "$3" "${@:4}" >"$DIR/out" 2>"$DIR/err" </dev/null
+    is "$1" "$?" 5
+    is "$1: in one line" "$(wc -l <"$DIR/err")" 1
+    like "$1: why" "$(cat "$DIR/err")" "$2"
+}
+mkdir locked open && q --db "$DIR/locked/old.duckdb" enqueue --quiet k >/dev/null
+cp locked/old.duckdb open/old.duckdb
+if [ "$(id -u)" = 0 ]; then
+    chmod 711 "$DIR" "$(dirname "$DIR")"
+    chown 65534 locked open open/old.duckdb locked/old.duckdb locked/old.duckdb.lock
 fi
-chmod 600 "$QUEUACK_DB"
-mkdir locked && chmod 500 locked
-if ! touch locked/x 2>/dev/null; then
-    refuses "a folder that may not be written" 5 "." --db "$DIR/locked/q.duckdb" enqueue k
+chmod 500 locked
+cp open/old.duckdb copy
+if as_other "$QUEUACK" version >/dev/null 2>&1; then
+    refuses_other "a new file in a folder that may not be written" "denied" locked/new.duckdb enqueue k
+    refuses_other "an old one there" "denied" locked/old.duckdb stats
+    chmod 400 open/old.duckdb
+    refuses_other "a file that may not be written" "denied" open/old.duckdb stats
+    chmod 000 open/old.duckdb
+    refuses_other "a file that may not be read" "denied" open/old.duckdb stats
+    chmod 600 open/old.duckdb
+    is "and it is as it was" "$(cmp copy open/old.duckdb && echo same)" same
+else
+    echo "# nobody else can run the program here"
 fi
 chmod 700 locked
 

@@ -26,13 +26,13 @@ static int64_t fake_monotonic(void *user)
     return atomic_load(&s->mono_us);
 }
 
-static void keep_log(void *user, qk_log_level level, const char *message)
+static void keep_log(void *user, const qk_log_record *record)
 {
     suite *s = user;
-    if (level >= QK_LOG_WARN)
+    if (record->level >= QK_LOG_WARN)
         atomic_fetch_add(&s->warnings, 1);
     if (getenv("SUITE_LOG"))
-        print_message("log %d: %s\n", (int)level, message);
+        print_message("log %d: %s\n", (int)record->level, record->message);
 }
 
 void suite_open(suite *s)

@@ -16,16 +16,16 @@ typedef struct lines {
     char text[600];
 } lines;
 
-static void keep_line(void *user, qk_log_level level, const char *message)
+static void keep_line(void *user, const qk_log_record *record)
 {
     lines *lines = user;
 
     pthread_mutex_lock(&lines->lock);
-    if (level == QK_LOG_INFO && strncmp(message, "AUTO-MIGRATED: ", 15) == 0) {
+    if (record->level == QK_LOG_INFO && strncmp(record->message, "AUTO-MIGRATED: ", 15) == 0) {
         lines->migrated++;
-        snprintf(lines->text, sizeof(lines->text), "%s", message);
+        snprintf(lines->text, sizeof(lines->text), "%s", record->message);
     }
-    lines->warnings += level == QK_LOG_WARN;
+    lines->warnings += record->level == QK_LOG_WARN;
     pthread_mutex_unlock(&lines->lock);
 }
 

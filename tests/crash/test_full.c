@@ -67,11 +67,11 @@ static int stores;
 
 static char now_testing[128];
 
-static void log_line(void *user, qk_log_level level, const char *message)
+static void log_line(void *user, const qk_log_record *record)
 {
     (void)user;
     if (getenv("VERBOSE"))
-        fprintf(stderr, "  log %d: %s\n", (int)level, message);
+        fprintf(stderr, "  log %d: %s\n", (int)record->level, record->message);
 }
 
 static qk_queue *open_store(void)
@@ -162,6 +162,19 @@ static void strike(const struct fault *fault, unsigned skip)
     io_arm(&rule);
 }
 
+/* What was counted before the engine was made anew is not forgotten. */
+static void check_counts(qk_queue *queue)
+{
+    qk_metrics *metrics = NULL;
+    good(qk_metrics_get(&metrics, queue, &err));
+    assert_true(metrics->counters.enqueued >= 4);
+    assert_int_equal(metrics->counters.claimed, 1);
+    assert_int_equal(metrics->waiting_us.count, 1);
+    assert_true(metrics->run_us.count >= 1);
+    assert_true(metrics->counters.commit_failures >= 1);
+    qk_metrics_free(metrics);
+}
+
 static void commit_fault(const struct fault *fault)
 {
     bool ambiguous = fault->action == IO_FAIL_AFTER;
@@ -189,6 +202,7 @@ static void commit_fault(const struct fault *fault)
     good(qk_enqueue(NULL, queue, "work", "{}", &options, &err));
     good(qk_ack(queue, &lease, "{\"r\":1}", &err));
     qk_claims_free(claim);
+    check_counts(queue);
     check_copy(4, 4, 1, 1);
     assert_int_equal(status_of(queue, first), QK_JOB_DONE);
     claim = take(queue);

@@ -31,6 +31,14 @@ version=$(sed -n 's/.*QK_VERSION_STRING "\(.*\)"/\1/p' "$prefix/include/queuack/
     $(pkg-config --cflags --libs queuack) -Wl,-rpath-link,"$LD_LIBRARY_PATH"
 run pkg-config "$TMPDIR/by-pkg-config"
 
+for file in man/man1/queuack.1 man/man1/queuack-enqueue.1 zsh/site-functions/_queuack \
+    bash-completion/completions/queuack fish/vendor_completions.d/queuack.fish; do
+    [ -s "$prefix/share/$file" ] || {
+        echo "share/$file is not installed"
+        exit 1
+    }
+done
+
 mkdir "$TMPDIR/consumer"
 cat >"$TMPDIR/consumer/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.25)

@@ -205,25 +205,56 @@ static bool has_edge(const struct disk_table *table, const qk__row *edge)
     return false;
 }
 
-void disk_settle(struct disk *disk)
+static void settle_row(struct disk *disk, const struct disk_row *from)
+{
+    const struct disk_table *settled = &disk->journal[!disk->active];
+    if (is_end(from) && !is_void(disk, from)) {
+        qk__row row = from->row;
+        const qk__row *payload = row.payload.data == NULL ? find_payload(settled, row.id) : NULL;
+        row.payload = payload == NULL ? row.payload : payload->payload;
+        add_row(&disk->history, &row, from->batch);
+    } else if (from->row.op == QK__OP_ATTEMPT) {
+        add_row(&disk->attempts, &from->row, from->batch);
+    } else if (from->row.op == QK__OP_EDGE && !has_edge(&disk->journal[disk->active], &from->row)) {
+        add_row(&disk->edges, &from->row, from->batch);
+    }
+}
+
+static uint64_t table_first(const struct disk_table *table)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < table->count; i++) {
+        bool waits = table->rows[i].row.op != QK__OP_PAYLOAD;
+        first = waits && table->rows[i].batch < first ? table->rows[i].batch : first;
+    }
+    return first;
+}
+
+/* Large payloads stay to the end: the image that needs one may come later. */
+bool disk_settle(struct disk *disk, uint64_t batches)
 {
     struct disk_table *settled = &disk->journal[!disk->active];
+    uint64_t first = table_first(settled);
+    uint64_t last = batches > UINT64_MAX - first ? UINT64_MAX : first + batches - 1;
+    size_t kept = 0;
     for (size_t i = 0; i < settled->count; i++) {
-        const struct disk_row *from = &settled->rows[i];
-        if (is_end(from) && !is_void(disk, from)) {
-            qk__row row = from->row;
-            const qk__row *payload =
-                row.payload.data == NULL ? find_payload(settled, row.id) : NULL;
-            row.payload = payload == NULL ? row.payload : payload->payload;
-            add_row(&disk->history, &row, from->batch);
-        } else if (from->row.op == QK__OP_ATTEMPT) {
-            add_row(&disk->attempts, &from->row, from->batch);
-        } else if (from->row.op == QK__OP_EDGE &&
-                   !has_edge(&disk->journal[disk->active], &from->row)) {
-            add_row(&disk->edges, &from->row, from->batch);
+        if (settled->rows[i].batch <= last) {
+            settle_row(disk, &settled->rows[i]);
         }
     }
+    for (size_t i = 0; i < settled->count; i++) {
+        if (settled->rows[i].batch <= last && settled->rows[i].row.op != QK__OP_PAYLOAD) {
+            free(settled->rows[i].text);
+        } else {
+            settled->rows[kept++] = settled->rows[i];
+        }
+    }
+    settled->count = kept;
+    if (table_first(settled) != UINT64_MAX) {
+        return false;
+    }
     table_clear(settled);
+    return true;
 }
 
 const qk__row *disk_ended(const struct disk *disk, qk_id id, size_t *copies)

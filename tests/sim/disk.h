@@ -37,7 +37,8 @@ const char *disk_commit(struct disk *disk, const qk__cut *cut);
 uint64_t disk_last_batch(const struct disk *disk);
 bool disk_unsettled(const struct disk *disk);
 void disk_turn(struct disk *disk);
-void disk_settle(struct disk *disk);
+/* The oldest so many batches, in one transaction. True: nothing is left. */
+bool disk_settle(struct disk *disk, uint64_t batches);
 /* After a crash: which table is active is read off the batches. */
 void disk_reopen(struct disk *disk);
 

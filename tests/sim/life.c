@@ -98,7 +98,8 @@ static void reopen(struct world *world)
     model_free(world->model);
     world->model = model_clone(world->durable);
     world->engine = load(world, true, NULL, 0, &clean);
-    world->settle_due = false;
+    world->settle_due = world->settling = false;
+    compare_history(world);
     recover_model(world, clean);
     if (disk_unsettled(world->disk)) {
         qk__engine_carry_start(world->engine);
@@ -226,7 +227,7 @@ static void check_carry(struct world *world)
     }
     qk__engine_free(whole);
     qk__engine_free(part);
-    world->carries++;
+    world->tally.carries++;
 }
 
 static void put_on_disk(struct world *world)
@@ -246,6 +247,7 @@ static void commit_well(struct world *world)
     bool complete = world->cut->carry_complete;
     trace(world, "commit %llu", (unsigned long long)world->cut->batch);
     put_on_disk(world);
+    world->tally.commits++;
     if (complete) {
         check_carry(world);
         world->settle_due = true;
@@ -325,7 +327,13 @@ static void commit_badly(struct world *world)
     bool clean = false;
     qk__row marker = { .op = QK__OP_CLOSE };
     uint64_t upto = qk__engine_batch(world->engine);
-    trace(world, "commit %llu fails", (unsigned long long)world->cut->batch);
+    bool present = chance(world, 30); /* only its sync failed, say, but its callers were told */
+    trace(world, "commit %llu fails%s", (unsigned long long)world->cut->batch,
+          present ? ", but is there" : "");
+    if (present) {
+        put_on_disk(world);
+        world->tally.commits_unclear++;
+    }
     if (qk__engine_held(world->engine, &held, &count) != QK_OK) {
         fail(world, "held claims");
     }
@@ -335,8 +343,9 @@ static void commit_badly(struct world *world)
     (void)qk__engine_load(engine, &marker, upto);
     qk__engine_free(world->engine);
     world->engine = engine;
-    world->settle_due = false;
-    world->failed_commits++;
+    world->settle_due = world->settling = false;
+    world->tally.commits_failed++;
+    world->tally.held += count;
     struct model *before = world->model;
     world->model = model_clone(world->durable);
     hold_in_model(world, before, held, count);
@@ -355,7 +364,6 @@ void life_commit(struct world *world)
     if (world->cut == NULL) {
         return;
     }
-    /* An error whose batch is on the disk all the same is treated as what it is: a commit. */
     if (chance(world, 8)) {
         commit_badly(world);
     } else {
@@ -388,10 +396,13 @@ void life_turn(struct world *world)
 void life_settle(struct world *world)
 {
     if (world->settle_due) {
-        trace(world, "settle");
-        disk_settle(world->disk);
-        world->settle_due = false;
+        uint64_t batches = chance(world, 50) ? UINT64_MAX : 1 + pick(world, 3);
+        world->settle_due = !disk_settle(world->disk, batches);
+        trace(world, "settle%s", world->settle_due ? " a slice" : "");
+        world->tally.settles += !world->settle_due;
+        world->settling = world->settle_due;
         compare_durable(world);
+        compare_history(world);
     }
 }
 
@@ -399,12 +410,15 @@ void life_crash(struct world *world)
 {
     bool present = world->cut != NULL && chance(world, 50);
     trace(world, "crash%s", present ? ", the batch under way is there" : "");
+    world->tally.crashes += world->cut == NULL;
+    world->tally.crashes_after += present;
+    world->tally.crashes_before += world->cut != NULL && !present;
+    world->tally.crashes_settling += world->settling;
     if (present) {
         put_on_disk(world);
     }
     forget_cut(world);
     qk__engine_free(world->engine);
-    world->crashes++;
     world->now.mono_us = (int64_t)pick(world, 1000000000) * 1000; /* another boot, say */
     reopen(world);
 }
@@ -432,6 +446,7 @@ void life_restart(struct world *world)
 {
     bool clean = false;
     trace(world, "close and open");
+    world->tally.restarts++;
     if (world->cut != NULL) {
         commit_well(world);
     }

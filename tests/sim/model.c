@@ -162,15 +162,18 @@ struct model_job *model_key_holder(const struct model *model, const char *key)
     return NULL;
 }
 
-void model_next_moment(struct model *model)
+void model_next_moment(struct model *model, struct model_now now)
 {
-    model->moment += !model->joined;
+    bool later = now.wall_us != model->wall_us; /* times of one microsecond tell no order */
+    model->moment += later && (!model->joined || model->moment_due);
+    model->moment_due &= !later;
+    model->wall_us = now.wall_us;
 }
 
 void model_join_moments(struct model *model, bool joined)
 {
     model->joined = joined;
-    model->moment++;
+    model->moment_due = true;
 }
 
 void model_trust_causes(struct model *model)

@@ -81,6 +81,7 @@ struct model_job {
     int64_t claimed_us; /* wall */
     int64_t lease_us; /* how long it first lasts; QK_FOREVER_US: for ever */
     int64_t deadline_us; /* mono: expired from this moment on */
+    uint64_t leased; /* order in which leases were taken or renewed */
     bool held; /* by model_hold, until model_recover */
 
     char result[MODEL_TEXT_SIZE]; /* of a done job */
@@ -90,6 +91,7 @@ struct model_job {
 
     /* The order in which jobs became terminal, by application: 1, 2, …; 0 while not terminal. Jobs
      * that ended in the same call have the same moment. */
+    int64_t ended_us; /* wall; 0 while not terminal */
     uint64_t ended_order;
     uint64_t ended_moment;
     /* When skipped for a failure: that job, and its ended_order and ended_moment at that time. */
@@ -265,7 +267,7 @@ bool model_is_paused(const struct model *model, const char *queue);
 /* --- time and crashes ------------------------------------------------------------------------ */
 
 /*
- * Lets time come: first the leases with deadline_us <= mono, by deadline, then by place: each
+ * Lets time come: first the leases with deadline_us <= mono, by deadline, then as taken: each
  * counts as lost, the attempt is given back; pending at its old place, or failed with
  * "worker lost <max_lost> times". Then the delayed jobs with execute_after <= wall, by that time,
  * then by old place: each becomes pending at the next new place.
@@ -300,7 +302,8 @@ struct model_held {
  */
 bool model_hold(struct model *model, const struct model_held *claim);
 
-/* All calls until the next model_join_moments are one moment (true), or each is its own. */
+/* All calls until the next model_join_moments are one moment (true), or each is its own, but for
+ * calls at the same wall time: the recorded times of two ends are all that tells which was first. */
 void model_join_moments(struct model *model, bool joined);
 
 /* The clock that says who failed first has jumped: model_accept_skip_reason takes any cause that

@@ -55,7 +55,8 @@ void model_close_attempt(struct model_job *job, enum model_ending ending, qk_ver
     attempt->verdict = verdict;
 }
 
-static void take(struct model_job *job, const struct model_claim_spec *spec, struct model_now now)
+static void take(struct model *model, struct model_job *job, const struct model_claim_spec *spec,
+                 struct model_now now)
 {
     job->status = QK_JOB_CLAIMED;
     job->attempt++;
@@ -65,6 +66,7 @@ static void take(struct model_job *job, const struct model_claim_spec *spec, str
     if (!job->lease_us)
         job->lease_us = job->timeout_us == QK_FOREVER_US ? DEFAULT_LEASE_US : job->timeout_us;
     job->deadline_us = model_add_us(now.mono_us, job->lease_us);
+    job->leased = ++model->next_lease;
     model_text(job->worker, sizeof job->worker, spec->worker);
     open_attempt(job, spec->worker);
 }
@@ -80,7 +82,7 @@ static size_t claim_from(struct model *model, struct model_claimed *out, size_t 
         struct model_job *job = best_of(model, queue, spec);
         if (!job)
             break;
-        take(job, spec, now);
+        take(model, job, spec, now);
         out[count++] = (struct model_claimed){ job->id,           job->attempt,    job->attempts,
                                                job->max_attempts, job->timeout_us, job->strict };
     }
@@ -188,7 +190,7 @@ qk_status model_complete(struct model *model, const struct model_outcome *outcom
     struct model_job *job = holder_of(model, &outcome->lease);
     if (!job)
         return was_reported(model, outcome) ? QK_OK : QK_ELEASE;
-    model_next_moment(model);
+    model_next_moment(model, now);
     model_close_attempt(job, MODEL_REPORTED, outcome->verdict);
     if (outcome->verdict == QK_VERDICT_ACK)
         apply_ack(model, job, outcome);
@@ -207,6 +209,7 @@ qk_status model_heartbeat(struct model *model, const struct model_lease *lease, 
     if (!job)
         return QK_ELEASE;
     job->deadline_us = model_add_us(now.mono_us, extend_us ? extend_us : job->lease_us);
+    job->leased = ++model->next_lease;
     return QK_OK;
 }
 

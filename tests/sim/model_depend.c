@@ -93,6 +93,7 @@ bool model_is_ready(const struct model *model, qk_id id)
 void model_end(struct model *model, struct model_job *job, qk_job_status status)
 {
     job->status = status;
+    job->ended_us = model->wall_us;
     job->ended_order = model->next_ended++;
     job->ended_moment = model->moment;
     job->backoff_open = false;
@@ -154,13 +155,12 @@ void model_settle(struct model *model)
 
 qk_status model_cancel(struct model *model, qk_id id, struct model_now now)
 {
-    (void)now;
     struct model_job *job = model_find(model, id);
     if (!job)
         return QK_ENOTFOUND;
     if (model_is_terminal(job))
         return QK_ESTATE;
-    model_next_moment(model);
+    model_next_moment(model, now);
     if (job->status == QK_JOB_CLAIMED)
         model_close_attempt(job, MODEL_CANCELLED, QK_VERDICT_ACK);
     model_end(model, job, QK_JOB_CANCELLED);
@@ -179,6 +179,7 @@ static void start_again(struct model *model, struct model_job *job)
     job->error[0] = '\0';
     job->error_free = false;
     job->skip_reason[0] = '\0';
+    job->ended_us = 0;
     job->ended_order = 0;
     job->ended_moment = 0;
     set_root(job, (qk_id){ { 0 } }, 0, 0);
@@ -228,7 +229,8 @@ static bool can_be_cause(const struct model *model, const struct model_job *caus
     for (size_t i = 0; i < model->count; i++) {
         const struct model_job *passed_on = &model->jobs[i];
         if (marked[i] && passed_on != job && is_skipped_for_failure(passed_on) &&
-            (model->any_cause || passed_on->ended_moment == job->ended_moment) &&
+            (model->any_cause || passed_on->ended_moment == job->ended_moment ||
+             passed_on->root_moment == job->root_moment) &&
             model_same_id(passed_on->root, cause->id))
             return true;
     }

@@ -146,7 +146,7 @@ qk_status model_enqueue(struct model *model, struct model_enqueued *out, size_t 
                         const struct model_spec *specs, size_t count, struct model_now now)
 {
     struct model *trial = model_clone(model);
-    model_next_moment(trial);
+    model_next_moment(trial, now);
     size_t at = 0;
     qk_status status = enqueue_all(trial, out, &at, specs, count, now);
     if (status == QK_OK)

@@ -21,10 +21,13 @@ struct model {
     struct queue_state *queues; /* only those that were paused or limited once */
     size_t queue_count;
     size_t waiting_limit;
+    int64_t wall_us; /* of the present call */
     uint64_t next_seq;
     uint64_t next_ended;
+    uint64_t next_lease;
     uint64_t moment; /* number of the present call that can end jobs */
     bool joined; /* calls do not begin a new moment */
+    bool moment_due; /* but the next one does */
     bool any_cause; /* see model_trust_causes */
 };
 
@@ -40,7 +43,7 @@ void model_text(char *out, size_t size, const char *text); /* NULL: "" */
 struct queue_state *model_queue(struct model *model, const char *name);
 struct model_job *model_find(const struct model *model, qk_id id);
 bool model_same_id(qk_id a, qk_id b);
-void model_next_moment(struct model *model);
+void model_next_moment(struct model *model, struct model_now now);
 bool model_is_terminal(const struct model_job *job);
 bool model_is_waiting(const struct model_job *job); /* pending or delayed */
 size_t model_waiting_limit(const struct model *model, const char *queue);

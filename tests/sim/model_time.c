@@ -61,7 +61,7 @@ static struct model_job *next_expired(struct model *model, struct model_now now)
         if (!is_expired(job, now))
             continue;
         if (!next || job->deadline_us < next->deadline_us ||
-            (job->deadline_us == next->deadline_us && job->seq < next->seq))
+            (job->deadline_us == next->deadline_us && job->leased < next->leased))
             next = job;
     }
     return next;
@@ -89,7 +89,7 @@ static struct model_job *next_due(struct model *model, struct model_now now)
 
 void model_tick(struct model *model, struct model_now now)
 {
-    model_next_moment(model);
+    model_next_moment(model, now);
     struct model_job *job;
     while ((job = next_expired(model, now))) {
         model_lose(model, job);
@@ -149,7 +149,7 @@ static struct model_job *next_orphan(struct model *model, const char *const *sur
 void model_recover(struct model *model, const char *const *survivors, size_t count,
                    struct model_now now)
 {
-    model_next_moment(model);
+    model_next_moment(model, now);
     struct model_job *orphan;
     while ((orphan = next_orphan(model, survivors, count))) {
         model_lose(model, orphan);
@@ -157,10 +157,12 @@ void model_recover(struct model *model, const char *const *survivors, size_t cou
     }
     for (size_t i = 0; i < model->count; i++) {
         struct model_job *job = &model->jobs[i];
+        job->leased = model->next_lease + job->seq; /* those that stay are leased anew, by place */
         if (job->status == QK_JOB_CLAIMED && !job->held)
             job->deadline_us = model_add_us(now.mono_us, job->lease_us);
         job->held = false;
         if (!model_is_terminal(job))
             job->strict = true;
     }
+    model->next_lease += model->next_seq;
 }

@@ -11,6 +11,7 @@
 
 #include "disk.h"
 #include "model.h"
+#include "tally.h"
 
 #define JOBS_MAX 2048
 #define CLAIMS_KEPT 48
@@ -25,6 +26,8 @@ struct known_job {
     uint64_t born; /* the batch with its enqueue */
     bool strict; /* asked for */
     bool recovered; /* lived through an unclean stop */
+    bool maybe_recovered; /* retried since: known while it stays in memory */
+    bool named, tagged;
     bool exists;
     uint64_t refused, reported; /* attempts: nacked with no_requeue, or reported at all */
 };
@@ -50,8 +53,8 @@ struct world {
     struct disk *disk;
     qk__cut *cut; /* under way */
     struct disk_table cut_rows; /* what it held when it was made */
-    bool settle_due;
-    uint64_t carries, crashes, failed_commits;
+    bool settle_due, settling; /* settling: a part of the old journal is gone already */
+    struct tally tally;
 
     qk__now now;
     qk__engine_config config;
@@ -67,7 +70,14 @@ struct world {
 
 /* main.c */
 _Noreturn void fail(const struct world *world, const char *format, ...) QK_PRINTF(2, 3);
-void trace(const struct world *world, const char *format, ...) QK_PRINTF(2, 3);
+void trace_line(const struct world *world, const char *format, ...) QK_PRINTF(2, 3);
+/* Its arguments are only looked at when they are printed. */
+#define trace(world, ...)                                                                          \
+    do {                                                                                           \
+        if ((world)->verbose) {                                                                    \
+            trace_line(world, __VA_ARGS__);                                                        \
+        }                                                                                          \
+    } while (0)
 uint64_t random_next(struct world *world);
 size_t pick(struct world *world, size_t count); /* 0 to count - 1 */
 bool chance(struct world *world, int percent);
@@ -79,7 +89,7 @@ void life_cut(struct world *world);
 void life_commit(struct world *world); /* or fails to */
 void life_flush(struct world *world); /* everything is durable afterwards */
 void life_turn(struct world *world);
-void life_settle(struct world *world);
+void life_settle(struct world *world); /* all that is left, or a slice of it */
 void life_crash(struct world *world);
 void life_restart(struct world *world); /* clean */
 
@@ -94,5 +104,8 @@ const char *short_id(qk_id id); /* static, four in turn */
 void compare_job(struct world *world, qk_id id, bool thorough);
 void compare_all(struct world *world, bool thorough);
 void compare_durable(struct world *world); /* the disk's ended jobs with the durable model */
+
+/* compare_history.c */
+void compare_history(struct world *world); /* the disk's attempts with the durable model's */
 
 #endif

@@ -28,5 +28,8 @@ void step_cancel(struct world *world);
 void step_retry(struct world *world);
 void step_pause(struct world *world);
 void step_beat(struct world *world);
+void step_look(struct world *world);
+size_t waiting_in(const struct world *world, const char *queue);
+void check_warning(struct world *world, const size_t *before); /* waiting before an enqueue */
 
 #endif

@@ -179,6 +179,18 @@ static qk_status enqueue_in_engine(struct world *world, qk_enqueued *out, const 
     return rc;
 }
 
+/* A crash forgot the job and its id is used again: reports of its first life are nobody's. */
+static void forget_reports(struct world *world, qk_id id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < world->report_count; i++) {
+        if (!same_id(world->reports[i].outcome.lease.job, id)) {
+            world->reports[kept++] = world->reports[i];
+        }
+    }
+    world->report_count = kept;
+}
+
 static void note_enqueued(struct world *world, const struct batch *batch, const qk_enqueued *out,
                           const struct model_enqueued *wanted)
 {
@@ -194,7 +206,12 @@ static void note_enqueued(struct world *world, const struct batch *batch, const 
                  out[i].duplicate ? " again" : "", short_id(wanted[i].id),
                  wanted[i].duplicate ? " again" : "");
         }
+        world->tally.duplicates += out[i].duplicate;
         if (!out[i].duplicate) {
+            batch->known[i]->named = batch->jobs[i].name != NULL;
+            batch->known[i]->tagged = batch->jobs[i].tags != NULL;
+            batch->known[i]->maybe_recovered = false;
+            forget_reports(world, out[i].id);
             batch->known[i]->born = qk__engine_batch(world->engine);
             batch->known[i]->exists = true;
             batch->known[i]->recovered = false;
@@ -218,6 +235,10 @@ void step_enqueue(struct world *world)
         }
         to_engine(&batch, i);
     }
+    size_t before[QUEUES];
+    for (int i = 0; i < QUEUES; i++) {
+        before[i] = waiting_in(world, sim_queues[i]);
+    }
     qk_status rc = enqueue_in_engine(world, out, &batch);
     qk_status expected =
         model_enqueue(world->model, wanted, NULL, batch.specs, batch.count, model_time(world));
@@ -228,6 +249,8 @@ void step_enqueue(struct world *world)
     if (rc == QK_OK) {
         note_enqueued(world, &batch, out, wanted);
     }
+    world->tally.unfit += rc != QK_OK;
+    check_warning(world, before);
 }
 
 static qk_id pick_id(struct world *world, const struct model_job *job)
@@ -248,8 +271,11 @@ void step_cancel(struct world *world)
         rc = QK_ESTATE;
     }
     tick_model(world);
+    const struct model_job *job = model_get(world->model, id);
+    bool waits = job != NULL && job->status != QK_JOB_CLAIMED;
     qk_status expected = model_cancel(world->model, id, model_time(world));
     trace(world, "cancel %s: %d", short_id(id), rc);
+    world->tally.cancelled_waiting += rc == QK_OK && waits;
     if (rc != expected) {
         fail(world, "cancel of %s gives %d, the model says %d", short_id(id), rc, expected);
     }
@@ -301,8 +327,12 @@ void step_retry(struct world *world)
     if (rc != expected) {
         fail(world, "retry of %s gives %d, the model says %d", short_id(id), rc, expected);
     }
+    world->tally.retries += rc == QK_OK;
+    world->tally.retries_refused += rc == QK_ESTATE;
     if (rc == QK_OK) {
-        known_find(world, id)->recovered = false; /* forgotten when the job left the memory */
+        struct known_job *known = known_find(world, id);
+        known->maybe_recovered |= known->recovered;
+        known->recovered = false; /* forgotten when the job left the memory */
     }
 }
 
@@ -312,6 +342,7 @@ void set_paused(struct world *world, const char *queue, bool paused)
     if (qk__engine_pause(world->engine, queue, paused) != QK_OK) {
         fail(world, "pause");
     }
+    world->tally.pauses += paused;
     if (paused) {
         model_pause(world->model, queue);
     } else {

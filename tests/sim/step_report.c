@@ -105,6 +105,8 @@ static void apply(struct world *world, const qk_outcome *outcome)
     trace(world, "%s%s%s of %s attempt %d by %s: %d", verdicts[outcome->verdict],
           outcome->permanent ? " for good" : "", outcome->no_requeue ? " without requeue" : "",
           short_id(outcome->lease.job), outcome->lease.attempt, outcome->lease.worker_id, rc);
+    world->tally.late += rc == QK_ELEASE;
+    world->tally.repeats += rc == QK_OK && !held;
     if (rc != expected) {
         fail(world, "the report on %s attempt %d by %s gives %d, the model says %d",
              short_id(outcome->lease.job), outcome->lease.attempt, outcome->lease.worker_id, rc,
@@ -199,6 +201,7 @@ void step_heartbeat(struct world *world)
     qk_status expected = model_heartbeat(world->model, &same, extend_us, model_time(world));
     trace(world, "heartbeat of %s attempt %d for %lld: %d", short_id(claim.id), claim.attempt,
           (long long)extend_us, rc);
+    world->tally.renewals += rc == QK_OK;
     if (rc != expected) {
         fail(world, "the heartbeat of %s gives %d, the model says %d", short_id(claim.id), rc,
              expected);

@@ -92,10 +92,14 @@ static void check_grant(struct world *world, const qk__grant *grant,
              grant->attempt, wanted->attempt, grant->attempts, wanted->attempts,
              grant->max_attempts, wanted->max_attempts);
     }
-    if (!grant->strict && (strict || known->strict || known->recovered || world->config.strict ||
-                           job->max_attempts == 1)) {
-        fail(world, "the claim of %s should be strict", short_id(grant->id));
+    bool careful = strict || known->strict || known->recovered || world->config.strict ||
+                   job->max_attempts == 1;
+    if (grant->strict != careful && !(grant->strict && known->maybe_recovered)) {
+        fail(world, "the claim of %s should%s be strict", short_id(grant->id),
+             careful ? "" : " not");
     }
+    world->tally.strict += grant->strict;
+    world->tally.pipelined += !grant->strict;
     if (grant->gate < gate_needed(world, grant) || grant->gate > qk__engine_batch(world->engine)) {
         fail(world, "the gate of %s is %llu, needed is %llu", short_id(grant->id),
              (unsigned long long)grant->gate, (unsigned long long)gate_needed(world, grant));
@@ -214,6 +218,7 @@ static void step_jump(struct world *world)
 {
     int64_t jump = ((int64_t)pick(world, 20000) - 10000) * 1000;
     if (world->clock_jumps) {
+        world->tally.jumps++;
         trace(world, "wall clock jumps by %lld ms", (long long)(jump / 1000));
         world->now.wall_us += jump;
     }
@@ -223,10 +228,11 @@ static const struct {
     int weight;
     void (*run)(struct world *world);
 } kinds_of_steps[] = {
-    { 16, step_enqueue }, { 20, step_claim }, { 26, step_report }, { 4, step_heartbeat },
-    { 3, step_progress }, { 3, step_cancel }, { 4, step_retry },   { 2, step_pause },
-    { 1, step_beat },     { 7, step_tick },   { 2, step_jump },    { 14, life_cut },
-    { 14, life_commit },  { 2, life_turn },   { 3, life_settle },  { 1, life_crash },
+    { 16, step_enqueue }, { 20, step_claim },  { 26, step_report }, { 4, step_heartbeat },
+    { 3, step_progress }, { 3, step_cancel },  { 4, step_retry },   { 2, step_pause },
+    { 1, step_beat },     { 1, step_look },    { 7, step_tick },    { 2, step_jump },
+    { 14, life_cut },     { 14, life_commit }, { 2, life_turn },    { 3, life_settle },
+    { 1, life_crash },
 };
 #define STEP_KINDS (sizeof kinds_of_steps / sizeof *kinds_of_steps)
 
@@ -287,6 +293,9 @@ void step_drain(struct world *world)
     compare_durable(world);
     life_turn(world);
     life_flush(world);
-    life_settle(world);
+    while (world->settle_due) {
+        life_settle(world);
+    }
     compare_durable(world);
+    compare_history(world);
 }

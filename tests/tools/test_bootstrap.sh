@@ -73,14 +73,14 @@ has apt 'install -y --no-install-recommends clang-format clang-tidy cppcheck'
 stub id 'echo 0'
 rm "$bin/sudo"
 run 0 build
-has apt 'libjansson-dev libcmocka-dev npm ca-certificates'
+has apt 'libjansson-dev libcmocka-dev libncurses-dev mandoc npm ca-certificates'
 
 stub apt-get 'exit 100'
 run 1 build
 has out 'apt failed; the packages are:'
 
 stub apt-get "echo \"\$*\" >>'$TMPDIR/apt'"
-for tool in cc c++ ninja python3 npm pkg-config; do stub "$tool" 'exit 0'; done
+for tool in cc c++ ninja python3 npm pkg-config man; do stub "$tool" 'exit 0'; done
 stub cmake 'echo cmake version 3.31.2'
 run 0 build
 no_apt_calls

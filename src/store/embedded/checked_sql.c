@@ -268,12 +268,15 @@ static qk_status check_tree(const json_t *tree, qk_error *err)
     return check_children(&w, json_array_get(statements, 0), NULL);
 }
 
-/* The tree as JSON text; NULL with *rc set. */
-static char *serialize(duckdb_connection connection, const char *sql, qk_error *err)
+static const char too_complex[] = "the query cannot be checked: make it simpler";
+
+/* The tree as JSON text, malloc'd. */
+static qk_status serialize(char **out, duckdb_connection connection, const char *sql, qk_error *err)
 {
     duckdb_prepared_statement statement = NULL;
     duckdb_result result = { 0 };
-    char *text = NULL;
+    qk_status rc = QK_EREFUSED;
+    *out = NULL;
     if (duckdb_prepare(connection, "SELECT json_serialize_sql($1::VARCHAR)::VARCHAR", &statement) ==
             DuckDBSuccess &&
         duckdb_bind_varchar(statement, 1, sql) == DuckDBSuccess &&
@@ -282,15 +285,16 @@ static char *serialize(duckdb_connection connection, const char *sql, qk_error *
         if (chunk && duckdb_data_chunk_get_size(chunk) == 1) {
             duckdb_string_t *string =
                 duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-            text = qk__dup_text(duckdb_string_t_data(string), duckdb_string_t_length(*string));
+            *out = qk__dup_text(duckdb_string_t_data(string), duckdb_string_t_length(*string));
+            rc = *out ? QK_OK : QK_ENOMEM;
         }
         duckdb_destroy_data_chunk(&chunk);
     }
-    if (!text)
-        qk__error(err, QK_EREFUSED, "the query cannot be checked: make it simpler");
     duckdb_destroy_result(&result);
     duckdb_destroy_prepare(&statement);
-    return text;
+    if (rc == QK_ENOMEM)
+        return qk__error(err, rc, "out of memory: ask for less at once");
+    return rc ? qk__error(err, rc, "%s", too_complex) : QK_OK;
 }
 
 qk_status qk__checked_sql(duckdb_connection connection, const char *sql, qk_error *err)
@@ -298,15 +302,19 @@ qk_status qk__checked_sql(duckdb_connection connection, const char *sql, qk_erro
     if (strlen(sql) > TEXT_MAX)
         return qk__error(err, QK_EINVAL, "the query is longer than %d bytes: make it shorter",
                          TEXT_MAX);
-    char *text = serialize(connection, sql, err);
-    if (!text)
-        return QK_EREFUSED;
+    char *text;
+    qk_status rc = serialize(&text, connection, sql, err);
+    if (rc)
+        return rc;
     /* Some positions in it are 2^64 - 1, more than an integer of jansson's holds. */
-    json_t *tree = json_loads(text, JSON_DECODE_INT_AS_REAL, NULL);
+    json_error_t why;
+    json_t *tree = json_loads(text, JSON_DECODE_INT_AS_REAL, &why);
     free(text);
+    if (!tree && json_error_code(&why) == json_error_out_of_memory)
+        return qk__error(err, QK_ENOMEM, "out of memory: ask for less at once");
     if (!tree)
-        return qk__error(err, QK_EREFUSED, "the query cannot be checked: make it simpler");
-    qk_status rc = check_tree(tree, err);
+        return qk__error(err, QK_EREFUSED, "%s", too_complex);
+    rc = check_tree(tree, err);
     json_decref(tree);
     return rc;
 }

@@ -17,6 +17,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static const phrase phrases[] = {
     { "File too large", QK_EFULL, "raise the limit on the size of files" },
     { "failed to offload data block", QK_ENOMEM, "the spill folder is full: make room" },
     { "out of memory", QK_ENOMEM, "ask for less at once" },
+    { "could not allocate block", QK_ENOMEM, "ask for less at once" },
     { "Could not set lock", QK_EBUSY, "another program has the file open" },
     { "Conflicting lock", QK_EBUSY, "another program has the file open" },
     { "newer version of DuckDB", QK_EVERSION, "the file needs a newer DuckDB" },
@@ -120,12 +122,57 @@ qk_status qk__database_run(duckdb_connection connection, const char *sql, qk_err
     return rc;
 }
 
+static _Thread_local bool is_private;
+static atomic_bool sealing; /* a thread could not be made private */
+
 void qk__database_private_files(void)
 {
     /* The umask belongs to a structure that threads share unless they part with it. Containers may
-     * forbid that; open then falls back to chmod, and the log follows the process's umask. */
+     * forbid that; then rights are taken away once the file is there. */
+    is_private = true;
     if (unshare(CLONE_FS) == 0)
         umask(0077);
+    else
+        atomic_store(&sealing, true);
+}
+
+typedef struct errand {
+    void (*call)(void *argument);
+    void *argument;
+} errand;
+
+static void *run_errand(void *argument)
+{
+    errand *e = argument;
+    qk__database_private_files();
+    e->call(e->argument);
+    return NULL;
+}
+
+bool qk__database_privately(void (*call)(void *argument), void *argument)
+{
+    errand e = { call, argument };
+    pthread_t thread;
+    if (is_private) {
+        call(argument);
+        return true;
+    }
+    if (pthread_create(&thread, NULL, run_errand, &e) != 0)
+        return false;
+    pthread_join(thread, NULL);
+    return true;
+}
+
+void qk__database_seal_log(const char *path)
+{
+    static const char *const logs[] = { ".wal", ".wal.checkpoint" };
+    char name[PATH_MAX];
+    if (!atomic_load(&sealing))
+        return;
+    for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+        if (snprintf(name, sizeof(name), "%s%s", path, logs[i]) < (int)sizeof(name))
+            (void)chmod(name, 0600); /* often it is not there */
+    }
 }
 
 /* <path>.tmp, or a folder of its own below temp_dir: DuckDB's spill files have fixed names. */
@@ -287,4 +334,16 @@ void qk__database_close(duckdb_database *database)
     duckdb_close(database);
     if (folder[0])
         rmdir(folder); /* stays if something else lives in it */
+}
+
+void qk__database_shrink(duckdb_database database, const qk__store_config *config)
+{
+    char restore[64];
+    duckdb_connection connection = NULL;
+    if (duckdb_connect(database, &connection) != DuckDBSuccess)
+        return;
+    snprintf(restore, sizeof(restore), "SET memory_limit = '%" PRIu64 "B'", memory_limit(config));
+    (void)qk__database_run(connection, "SET memory_limit = '8MB'", NULL);
+    (void)qk__database_run(connection, restore, NULL);
+    duckdb_disconnect(&connection);
 }

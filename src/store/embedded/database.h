@@ -7,6 +7,7 @@
 #define QK_STORE_EMBEDDED_DATABASE_H
 
 #include <duckdb.h>
+#include <stdbool.h>
 
 #include "store/store.h"
 
@@ -27,11 +28,23 @@ void qk__database_close(duckdb_database *database);
  * checkpoint; call once at their start. They must not change folder or umask for others. */
 void qk__database_private_files(void);
 
+/* Runs `call` on such a thread: this one if it is, else one that lives as long as the call. False:
+ * there was none to be had, and nothing was done. */
+bool qk__database_privately(void (*call)(void *argument), void *argument);
+
+/* Where threads cannot be made private (a container may forbid it): takes the log's rights away from
+ * others after the fact. Cheap; call it after each commit and checkpoint, with the file's path. */
+void qk__database_seal_log(const char *path);
+
 /* Runs statements that return nothing. */
 qk_status qk__database_run(duckdb_connection connection, const char *sql, qk_error *err);
 
 /* The status for a DuckDB error text (and its duckdb_error_type), with a message for people. */
 qk_status qk__database_error(qk_error *err, const char *doing, duckdb_error_type type,
                              const char *text);
+
+/* Gives back memory that only caches the file. Nobody else may use the database meanwhile: a
+ * statement would fail for memory. */
+void qk__database_shrink(duckdb_database database, const qk__store_config *config);
 
 #endif

@@ -2,7 +2,7 @@
  * The file before it is opened; see database_file.h. Runs on the opening thread; no state.
  *
  * DuckDB itself refuses a file without its magic, but says "not a valid database file" of all of
- * them alike, and takes a log whose entry lengths were damaged for one that was torn at its end.
+ * them alike. What it would not notice in the log is looked for in database_log.c.
  */
 #include "store/embedded/database_file.h"
 
@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/embedded/database_log.h"
 #include "util/error.h"
 
 #define HEADERS_SIZE 12288 /* three header blocks before the first data block */
@@ -33,6 +34,9 @@ static qk_status check_folder(const char *path, qk_error *err)
 
 static qk_status check_absent(const char *path, bool must_exist, qk_error *err)
 {
+    qk_status rc = qk__database_log_check(path, false, err);
+    if (rc)
+        return rc;
     if (must_exist)
         return qk__error(err, QK_ENOTFOUND, "there is no file %s: check the path", path);
     return check_folder(path, err);
@@ -69,7 +73,18 @@ static qk_status check_content(const char *path, off_t size, qk_error *err)
     close(fd);
     if (!rc && access(path, W_OK) != 0)
         rc = qk__error_errno(err, QK_EIO, errno, "cannot write %s", path);
-    return rc ? rc : check_folder(path, err);
+    if (!rc)
+        rc = check_folder(path, err);
+    return rc ? rc : qk__database_log_check(path, true, err);
+}
+
+/* Left by a crash within its creation, or by mktemp. DuckDB does not open such a file. */
+static qk_status replace_empty(const char *path, qk_error *err)
+{
+    qk_status rc = qk__database_log_check(path, false, err);
+    if (!rc && unlink(path) != 0)
+        rc = qk__error_errno(err, QK_EIO, errno, "cannot replace the empty file %s", path);
+    return rc;
 }
 
 qk_status qk__database_file_check(bool *exists, const char *path, bool must_exist, qk_error *err)
@@ -83,12 +98,16 @@ qk_status qk__database_file_check(bool *exists, const char *path, bool must_exis
     }
     if (!S_ISREG(info.st_mode))
         return qk__error(err, QK_EREFUSED, "%s is not a file: name another one", path);
-    if (info.st_size == 0) {
-        /* Left by a crash within its creation, or by mktemp. DuckDB does not open such a file. */
-        if (unlink(path) != 0)
-            return qk__error_errno(err, QK_EIO, errno, "cannot replace the empty file %s", path);
-        return QK_OK;
-    }
+    /* Lock and log go by name: under another one the same file would be opened twice, or without
+     * the commits in its log. */
+    if (info.st_nlink > 1)
+        return qk__error(
+            err, QK_EREFUSED,
+            "%s is the same file as another name (a hard link): remove one of them, or "
+            "make a copy",
+            path);
+    if (info.st_size == 0)
+        return replace_empty(path, err);
     *exists = true;
     return check_content(path, info.st_size, err);
 }

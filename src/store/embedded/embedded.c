@@ -33,7 +33,7 @@ qk_status enter(struct embedded *store, qk_error *err)
     pthread_mutex_lock(&store->lock);
     qk_status rc = QK_OK;
     while (store->reviving && !store->closing) {
-        wait_some(store, &store->durable, 10000);
+        wait_some(store, &store->state, 10000);
     }
     if (store->closing) {
         rc = qk__error(err, QK_ECLOSED, "the store is being closed");
@@ -85,7 +85,7 @@ void return_database(struct embedded *store)
     pthread_mutex_lock(&store->lock);
     store->borrowers--;
     if (store->reviving) {
-        pthread_cond_broadcast(&store->durable);
+        pthread_cond_broadcast(&store->state);
     }
     pthread_mutex_unlock(&store->lock);
 }
@@ -134,7 +134,8 @@ qk_status open_database(struct embedded *store, qk_error *err)
     qk__reader_host host = { store, pin, unpin, embedded_snapshot, sql_refused };
     qk_status rc = qk__database_open(&store->database, &store->config, err);
     if (rc == QK_OK) {
-        rc = qk__journal_duckdb_open(&store->journal, store->database, &store->gate, err);
+        const char *path = strcmp(store->path, ":memory:") == 0 ? NULL : store->path;
+        rc = qk__journal_duckdb_open(&store->journal, store->database, path, &store->gate, err);
     }
     if (rc == QK_OK) {
         rc = qk__reader_open(&store->reader, store->database, &host, &store->config.clock,
@@ -164,9 +165,16 @@ static void init_locks(struct embedded *store)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&store->gate, NULL);
     pthread_mutex_init(&store->cold, NULL);
-    pthread_mutex_init(&store->lock, NULL);
+    pthread_mutexattr_t spinning;
+    pthread_mutexattr_init(&spinning); /* it is held for microseconds, by many */
+    pthread_mutexattr_settype(&spinning, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(&store->lock, &spinning);
+    pthread_mutexattr_destroy(&spinning);
     pthread_cond_init(&store->work, &monotonic);
-    pthread_cond_init(&store->durable, &monotonic);
+    for (size_t i = 0; i < DURABLE_WAYS; i++) {
+        pthread_cond_init(&store->durable[i], &monotonic);
+    }
+    pthread_cond_init(&store->state, &monotonic);
     pthread_cond_init(&store->ready, &monotonic);
     pthread_cond_init(&store->upkeep, &monotonic);
     pthread_condattr_destroy(&monotonic);
@@ -190,7 +198,10 @@ static void free_store(struct embedded *store)
     pthread_mutex_destroy(&store->cold);
     pthread_mutex_destroy(&store->lock);
     pthread_cond_destroy(&store->work);
-    pthread_cond_destroy(&store->durable);
+    for (size_t i = 0; i < DURABLE_WAYS; i++) {
+        pthread_cond_destroy(&store->durable[i]);
+    }
+    pthread_cond_destroy(&store->state);
     pthread_cond_destroy(&store->ready);
     pthread_cond_destroy(&store->upkeep);
     free(store);
@@ -218,9 +229,7 @@ static void embedded_close(qk_store *base)
     struct embedded *store = embedded_of(base);
     pthread_mutex_lock(&store->lock);
     store->closing = true;
-    pthread_cond_broadcast(&store->ready);
-    pthread_cond_broadcast(&store->durable);
-    pthread_cond_broadcast(&store->upkeep);
+    wake_all(store);
     while (store->callers > 0) {
         wait_some(store, &store->ready, 10000);
     }
@@ -280,10 +289,13 @@ static const struct qk_store_ops embedded_ops = {
     .retry = embedded_retry,
     .purge = embedded_purge,
     .pause = embedded_pause,
+    .limit = embedded_limit,
+    .backup = embedded_backup,
     .get = embedded_get,
     .list = embedded_list,
     .stats = embedded_stats,
     .counters = embedded_counters,
+    .metrics = embedded_metrics,
     .wait = embedded_wait,
     .backlog = embedded_backlog,
     .worker_beat = embedded_worker_beat,

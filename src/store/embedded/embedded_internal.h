@@ -26,6 +26,7 @@
 #include "store/embedded/reader.h"
 
 #define FAILURES_KEPT 16
+#define DURABLE_WAYS 4 /* so that a commit wakes its own callers, not those of the next */
 
 /* Batches in (after, upto] will never be durable. */
 struct failure {
@@ -53,7 +54,8 @@ struct embedded {
 
     pthread_mutex_t gate, cold, lock;
     pthread_cond_t work; /* the writer waits here */
-    pthread_cond_t durable; /* callers wait here for their batch */
+    pthread_cond_t durable[DURABLE_WAYS]; /* callers wait here for their batch: by its number */
+    pthread_cond_t state; /* suspended, broken, reviving, probing, borrowers */
     pthread_cond_t ready; /* claims and waits: something became ready or ended */
     pthread_cond_t upkeep; /* the keeper waits here, and who waits for it */
     pthread_t writer, keeper;
@@ -61,6 +63,9 @@ struct embedded {
 
     qk__engine *engine;
     uint64_t durable_batch, seen_changes;
+    size_t waiting[DURABLE_WAYS]; /* callers in wait_durable, by batch */
+    bool lingering; /* the writer lets changes gather that nobody waits for */
+    size_t woken; /* by the last commit: likely to be back soon */
     struct failure failures[FAILURES_KEPT];
     size_t failure_count;
     bool stopping; /* waits for work end; calls go on */
@@ -78,11 +83,15 @@ struct embedded {
     uint64_t settle_failures;
     qk_error settle_trouble; /* of the last one */
     uint64_t log_rows, log_commits, log_bytes; /* since the last checkpoint */
+    bool tidy_later; /* checkpoint at the next quiet time */
+    bool tidy; /* checkpoint although little has gathered: nothing else is going on */
     bool full_settle; /* turn even a small journal: purge and close ask for it */
     int64_t last_commit_us; /* monotonic */
     char **interrupted; /* worker ids whose claims return at once */
     size_t interrupted_count;
     qk_counters counters; /* commits and the like; the engine has the rest */
+    qk_histogram commit_us, commit_rows;
+    int64_t commit_took_us; /* of the last one; the writer's own */
     struct base_count *bases; /* ended jobs per queue that the engine did not see end */
     size_t base_count;
     bool bases_known;
@@ -112,14 +121,24 @@ qk_status no_memory(qk_error *err);
 
 /* embedded_writer.c */
 void *writer_main(void *store);
-void *keeper_main(void *store);
 /* Something may have changed: wakes whom it concerns. With `lock` held. */
 void announce(struct embedded *store);
+/* Wakes everybody who waits for a batch or for the state to change. With `lock` held. */
+void wake_all(struct embedded *store);
 /* Waits, with `lock` held, until the batch is durable; QK_OK or why it never will be. */
 qk_status wait_durable(struct embedded *store, uint64_t batch, qk_error *err);
 uint64_t present_gate(const struct embedded *store); /* makes all that was accepted durable */
+
+/* embedded_keeper.c */
+void *keeper_main(void *store);
+bool checkpoint_is_due(const struct embedded *store);
 /* Turns the journal and waits until every ended job is in the history. Without `lock`. */
 qk_status settle_all(struct embedded *store, qk_error *err);
+
+/* embedded_meter.c; the first two by the writer only */
+qk_status commit_timed(struct embedded *store, const qk__cut *cut, qk_error *err); /* no `lock` */
+void commit_counted(struct embedded *store, const qk__cut *cut); /* it is durable; with `lock` */
+void log_backpressure(const struct embedded *store, const char *queue, uint64_t waiting);
 
 /* embedded_recover.c; all with `lock` held, probe_disk releases it meanwhile */
 qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err);
@@ -189,11 +208,15 @@ qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err);
 qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err);
 qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err);
 qk_status embedded_pause(qk_store *base, const char *queue, bool paused, qk_error *err);
+qk_status embedded_limit(qk_store *base, const char *queue, uint32_t limit, qk_error *err);
+qk_status embedded_backup(qk_store *base, const char *path, const qk_backup_options *options,
+                          qk_error *err);
 qk_status embedded_get(qk_store *base, qk_job **out, qk_id job, qk_error *err);
 qk_status embedded_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,
                         qk_error *err);
 qk_status embedded_stats(qk_store *base, qk_stats **out, qk_error *err);
 void embedded_counters(qk_store *base, qk_counters *out);
+void embedded_metrics(qk_store *base, qk_metrics *out);
 qk_status embedded_wait(qk_store *base, qk_id job, int64_t timeout_us, qk_error *err);
 qk_status embedded_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,
                            qk_error *err);

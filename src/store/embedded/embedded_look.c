@@ -126,7 +126,7 @@ static qk_status get_live(struct embedded *store, qk_id id, qk__row_set *out, qk
             copy_row(&copy, &row);
         }
         leave(store);
-        rc = copy.failed ? no_memory(err) : QK_OK;
+        rc = copy.failed || ext.failed ? no_memory(err) : QK_OK;
     }
     if (rc == QK_OK) {
         hand_over(&copy, out);
@@ -370,19 +370,6 @@ qk_status embedded_stats(qk_store *base, qk_stats **out, qk_error *err)
         rc = *out == NULL ? no_memory(err) : QK_OK;
     }
     return rc;
-}
-
-void embedded_counters(qk_store *base, qk_counters *out)
-{
-    struct embedded *store = embedded_of(base);
-    pthread_mutex_lock(&store->lock);
-    *out = *qk__engine_counters(store->engine);
-    out->commits = store->counters.commits;
-    out->commit_rows = store->counters.commit_rows;
-    out->commit_failures = store->counters.commit_failures;
-    out->checkpoints = store->counters.checkpoints;
-    out->sql_refused = store->counters.sql_refused;
-    pthread_mutex_unlock(&store->lock);
 }
 
 qk_status embedded_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,

@@ -343,17 +343,31 @@ qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
                           : job_error(err, rc, job, "retried");
 }
 
+/* With `lock` held: what was changed is announced, waited for, and the store left. */
+static qk_status settings_changed(struct embedded *store, qk_status rc, qk_error *err)
+{
+    announce(store);
+    rc = rc == QK_OK ? wait_durable(store, present_gate(store), err) : no_memory(err);
+    leave(store);
+    return rc;
+}
+
 qk_status embedded_pause(qk_store *base, const char *queue, bool paused, qk_error *err)
 {
     struct embedded *store = embedded_of(base);
     qk_status rc = enter_to_write(store, err);
-    if (rc == QK_OK) {
-        rc = qk__engine_pause(store->engine, queue, paused);
-        announce(store);
-        rc = rc == QK_OK ? wait_durable(store, present_gate(store), err) : no_memory(err);
-        leave(store);
-    }
-    return rc;
+    return rc != QK_OK
+               ? rc
+               : settings_changed(store, qk__engine_pause(store->engine, queue, paused), err);
+}
+
+qk_status embedded_limit(qk_store *base, const char *queue, uint32_t limit, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter_to_write(store, err);
+    return rc != QK_OK
+               ? rc
+               : settings_changed(store, qk__engine_limit(store->engine, queue, limit), err);
 }
 
 qk_status embedded_worker_beat(qk_store *base, const qk__worker_info *worker, bool gone,

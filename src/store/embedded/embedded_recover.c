@@ -124,6 +124,7 @@ qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err)
     }
     store->engine = engine;
     store->durable_batch = qk__engine_batch(engine) - 1;
+    store->tidy_later = true; /* replaying filled DuckDB's cache */
     if (store->journal->ops->unsettled(store->journal)) {
         qk__engine_carry_start(engine); /* the last owner was carrying when it ended */
     }
@@ -154,23 +155,21 @@ static void remember_failure(struct embedded *store, uint64_t upto, const qk_err
 static void begin_reviving(struct embedded *store)
 {
     while (store->reviving) {
-        wait_some(store, &store->durable, 10000);
+        wait_some(store, &store->state, 10000);
     }
     store->reviving = true;
     while (store->settling || store->borrowers > 0) {
         if (store->reader != NULL) {
             qk__reader_interrupt(store->reader);
         }
-        wait_some(store, store->settling ? &store->upkeep : &store->durable, 10000);
+        wait_some(store, store->settling ? &store->upkeep : &store->state, 10000);
     }
 }
 
 static void end_reviving(struct embedded *store)
 {
     store->reviving = false;
-    pthread_cond_broadcast(&store->durable);
-    pthread_cond_broadcast(&store->ready);
-    pthread_cond_broadcast(&store->upkeep);
+    wake_all(store);
 }
 
 /* While reviving. An error: the store is broken, and says why. */
@@ -209,7 +208,8 @@ static qk_status reload(struct embedded *store, qk__engine **out)
         if (rc == QK_OK) {
             return rc;
         }
-        qk__log_write(&store->config.log, QK_LOG_ERROR, "reopening the store: %s", err.message);
+        qk__log_event(&store->config.log, QK_LOG_ERROR, "store.reopening", QK__NO_FIELDS,
+                      "reopening the store: %s", err.message);
     }
     rc = reopen(store);
     err = store->trouble;
@@ -232,6 +232,7 @@ static void replace_engine(struct embedded *store)
     }
     qk__row marker = { .op = QK__OP_CLOSE };
     (void)qk__engine_load(engine, &marker, upto);
+    qk__engine_inherit(engine, store->engine);
     qk__engine_free(store->engine);
     store->engine = engine;
     store->suspended = true;
@@ -254,7 +255,9 @@ static void keep_claims(struct embedded *store)
 void commit_failed(struct embedded *store, qk__cut *cut, const qk_error *why)
 {
     uint64_t upto = qk__engine_batch(store->engine);
-    qk__log_write(&store->config.log, QK_LOG_ERROR, "a commit failed: %s", why->message);
+    qk__log_event(&store->config.log, QK_LOG_ERROR, "commit.failed",
+                  QK__FIELDS(qk__log_text("code", qk_status_json_code(why->code))),
+                  "a commit failed: %s", why->message);
     begin_reviving(store);
     keep_claims(store);
     remember_failure(store, upto, why);
@@ -280,7 +283,7 @@ qk_status probe_disk(struct embedded *store)
     qk_error err = QK_ERROR_INIT;
     qk__row row = { .op = QK__OP_PROBE };
     while (store->probing) {
-        wait_some(store, &store->durable, 10000);
+        wait_some(store, &store->state, 10000);
     }
     if (!store->suspended) {
         return store->broken ? store->trouble.code : QK_OK;
@@ -299,8 +302,7 @@ qk_status probe_disk(struct embedded *store)
         store->durable_batch = cut.batch;
         store->suspended = false;
         pthread_cond_signal(&store->work);
-        pthread_cond_broadcast(&store->upkeep);
     }
-    pthread_cond_broadcast(&store->durable);
+    wake_all(store);
     return rc;
 }

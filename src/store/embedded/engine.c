@@ -61,6 +61,7 @@ void qk__engine_free(qk__engine *engine)
     free(engine->chunks);
     free(engine->leases.items);
     free(engine->delayed.items);
+    free(engine->doomed.items);
     free(engine->dirty.items);
     free(engine->fresh.items);
     free(engine->ended.items);
@@ -98,6 +99,9 @@ void queue_row(const qk__engine *engine, const struct queue *queue, qk__row *row
     *row = (qk__row){ .op = QK__OP_QUEUE,
                       .status = queue->paused,
                       .queue = { name, (uint32_t)strlen(name) } };
+    if (queue->settings != NULL) {
+        row->ext = (qk__text){ queue->settings, (uint32_t)strlen(queue->settings) };
+    }
 }
 
 void worker_row(const qk__engine *engine, const struct worker *worker, qk__row *row)
@@ -261,11 +265,6 @@ bool qk__engine_take_warning(qk__engine *engine, const char **queue, uint64_t *w
     *waiting = full->counts[QK_JOB_PENDING] + full->counts[QK_JOB_DELAYED];
     engine->warned_queue = NIL;
     return true;
-}
-
-const qk_counters *qk__engine_counters(const qk__engine *engine)
-{
-    return &engine->counters;
 }
 
 uint64_t qk__engine_changes(const qk__engine *engine)

@@ -14,6 +14,8 @@
  *  5. At most one job that is not terminal holds a unique key.
  *  6. A queue's counts equal a recount.
  *  7. Text that a cut refers to is freed only when that cut is finished.
+ *  8. What a live job knows of each parent is what that parent is.
+ *  9. A live job lies below its live parents, and none can no longer start.
  */
 #ifndef QK_STORE_EMBEDDED_ENGINE_H
 #define QK_STORE_EMBEDDED_ENGINE_H
@@ -129,6 +131,8 @@ qk_status qk__engine_cancel(qk__engine *engine, qk__now now, qk_id id);
 qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__row *ended,
                            const qk_id *parents, size_t parent_count, const qk__cold_set *cold);
 qk_status qk__engine_pause(qk__engine *engine, const char *queue, bool paused);
+/* At most `limit` claimed jobs of the queue; 0: no limit. Claims beyond it are left alone. */
+qk_status qk__engine_limit(qk__engine *engine, const char *queue, uint32_t limit);
 
 /* Runs. QK_OK, QK_ESTATE, QK_ENOTFOUND (not in memory). */
 qk_status qk__engine_cancel_run(qk__engine *engine, qk__now now, qk_id id);
@@ -250,8 +254,8 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim);
  * unless `ext` (a buffer that takes its text) is given. */
 bool qk__engine_get(const qk__engine *engine, qk_id id, qk__row *row, qk__buffer *ext);
 typedef void (*qk__engine_visit_fn)(void *user, const qk__row *row);
-/* Every job in memory as it would be journaled, but for reopened ones that are not durable yet;
- * then workers and queues. */
+/* Every job in memory as it would be journaled, but for those that the disk shows as ended since
+ * their reopening is not durable yet; then workers and queues. */
 qk_status qk__engine_visit(const qk__engine *engine, qk__engine_visit_fn visit, void *user);
 
 typedef struct qk__engine_queue {
@@ -271,6 +275,10 @@ size_t qk__engine_weight(const qk__engine *engine);
 /* True once after a queue passed the warning mark. */
 bool qk__engine_take_warning(qk__engine *engine, const char **queue, uint64_t *waiting);
 const qk_counters *qk__engine_counters(const qk__engine *engine);
+/* Adds the engine's counters and histograms to *out. */
+void qk__engine_metrics(const qk__engine *engine, qk_metrics *out);
+/* Before `engine` takes the place of `before`, whose counts go on in it. */
+void qk__engine_inherit(qk__engine *engine, const qk__engine *before);
 /* A change callers may wait for: rises when a job becomes ready or ends. */
 uint64_t qk__engine_changes(const qk__engine *engine);
 

@@ -5,6 +5,8 @@
 
 #include "util/buffer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,13 +173,14 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now)
     }
     forget_end(engine, index);
     clear(engine, index);
-    job->flags |= JF_REOPENED | JF_UNSETTLED_REOPEN;
+    job->flags |= JF_REOPENED;
     job->flags |= has_parents(job) ? JF_EDGES_DUE : 0; /* replay forgot them at its end */
     engine->reopened.items[engine->reopened.count++] = job->id;
     links_counted(engine, job, 1);
     set_status(engine, index, QK_JOB_PENDING);
     links_retell(engine, index);
-    place(engine, index, now);
+    order_below(engine, index);
+    place(engine, index);
     settle_dependents(engine, now);
     return QK_OK;
 }
@@ -211,6 +214,9 @@ qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__
     if (rc == QK_OK) {
         rc = reopen(engine, index, now);
     }
+    if (rc == QK_OK && loaded) {
+        job_at(engine, index)->flags |= JF_UNSETTLED_REOPEN;
+    }
     if (rc != QK_OK && loaded) {
         queue_of(engine, job_at(engine, index))->counts[job_at(engine, index)->status]--;
         job_release(engine, index);
@@ -227,6 +233,36 @@ qk_status qk__engine_pause(qk__engine *engine, const char *name, bool paused)
     struct queue *queue = engine->queues.items[index];
     if (queue->paused != paused) {
         queue->paused = paused;
+        queue->settings_due = true;
+        engine->changes++;
+    }
+    return QK_OK;
+}
+
+bool queue_limit(struct queue *queue, qk__engine *engine, uint32_t limit)
+{
+    char *settings = NULL;
+    if (!retire_reserve(engine, 1) ||
+        (limit != 0 && asprintf(&settings, "{\"co\":%" PRIu32 "}", limit) < 0)) {
+        return false;
+    }
+    retire(engine, queue->settings);
+    queue->settings = settings;
+    queue->concurrency = limit;
+    return true;
+}
+
+qk_status qk__engine_limit(qk__engine *engine, const char *name, uint32_t limit)
+{
+    uint32_t index = queue_make(engine, name, strlen(name));
+    if (index == NIL) {
+        return QK_ENOMEM;
+    }
+    struct queue *queue = engine->queues.items[index];
+    if (queue->concurrency != limit) {
+        if (!queue_limit(queue, engine, limit)) {
+            return QK_ENOMEM;
+        }
         queue->settings_due = true;
         engine->changes++;
     }

@@ -106,6 +106,9 @@ static const char *check_link(const qk__engine *engine, const struct job *child,
         if (link->state != LINK_WAITING) {
             return "8: a parent that has not ended counts as ended";
         }
+        if (links_depth(parent) >= links_depth(child)) {
+            return "9: a job does not lie below its parent";
+        }
         return has_child(parent->extra == NULL ? NULL : parent->extra->links, child->id)
                    ? NULL
                    : "8: a parent does not know its child";
@@ -157,6 +160,9 @@ static const char *check_job(const qk__engine *engine, uint32_t index, struct ta
     tally->dirty_ended += dirty && qk_job_status_is_terminal(job->status);
     if (job->payload != NULL && (job->flags & JF_LARGE) != 0) {
         tally->payload_bytes += job->payload_length;
+    }
+    if ((job->flags & JF_DOOMED) != 0) {
+        return "9: a job that can no longer start was not skipped";
     }
     if (job_find(engine, job->id) != index) {
         return "2: a job is not found by its id";
@@ -257,7 +263,10 @@ static const char *check_leases(const qk__engine *engine, size_t *count)
                 job->extra->lease_us != list->lease_us) {
                 return "1: a lease list holds what does not belong there";
             }
-            if (left != NIL && job_at(engine, left)->extra->deadline_us > job->extra->deadline_us) {
+            const struct extra *before = left == NIL ? NULL : job_at(engine, left)->extra;
+            if (before != NULL && (before->deadline_us > job->extra->deadline_us ||
+                                   (before->deadline_us == job->extra->deadline_us &&
+                                    before->leased >= job->extra->leased))) {
                 return "1: a lease list is not in order of deadlines";
             }
             left = at;

@@ -3,6 +3,8 @@
  */
 #include "store/embedded/engine_internal.h"
 
+#include "util/histogram.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +71,11 @@ static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t 
     set_status(engine, index, QK_JOB_CLAIMED);
     lease_push(engine, index);
     engine->counters.claimed++;
+    if (job->attempt == 1) {
+        int64_t since =
+            extra->execute_after_us > job->created_us ? extra->execute_after_us : job->created_us;
+        qk__histogram_add(&engine->waiting_us, now.wall_us - since);
+    }
     return true;
 }
 
@@ -87,6 +94,13 @@ static size_t find_kinds(const qk__engine *engine, const qk__claim_request *requ
     return count;
 }
 
+/* Claim admission: whatever keeps a queue's ready jobs from being handed out is decided here. */
+static bool admits(const struct queue *queue)
+{
+    return !queue->paused &&
+           (queue->concurrency == 0 || queue->counts[QK_JOB_CLAIMED] < queue->concurrency);
+}
+
 static bool may_claim(const qk__engine *engine, const struct job *job,
                       const qk__claim_request *request, const uint32_t *kinds, size_t kind_count)
 {
@@ -95,7 +109,7 @@ static bool may_claim(const qk__engine *engine, const struct job *job,
     for (size_t i = 0; i < kind_count && !wanted; i++) {
         wanted = kinds[i] == route;
     }
-    return wanted && (job->flags & JF_IN_LANE) != 0 && !queue_of(engine, job)->paused;
+    return wanted && (job->flags & JF_IN_LANE) != 0 && admits(queue_of(engine, job));
 }
 
 struct candidate {
@@ -153,8 +167,9 @@ static size_t claim_in_tree(qk__engine *engine, qk__now now, const qk__claim_req
         qsort(items, found, sizeof *items, by_rank);
     }
     for (size_t i = 0; i < found && count < request->max; i++) {
-        bool twice = (job_at(engine, items[i].index)->flags & JF_IN_LANE) == 0;
-        if (!twice && claim_one(engine, now, items[i].index, worker, request->lease_us)) {
+        const struct job *job = job_at(engine, items[i].index);
+        bool twice = (job->flags & JF_IN_LANE) == 0;
+        if (!twice && admits(queue_of(engine, job)) && claim_one(engine, now, items[i].index, worker, request->lease_us)) {
             fill_grant(engine, job_at(engine, items[i].index),
                        engine->config.strict || request->strict, &grants[count++]);
         }
@@ -178,7 +193,7 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
     }
     for (size_t i = 0; worker != NIL && i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
-        while (queue != NULL && !queue->paused && count < request->max) {
+        while (queue != NULL && admits(queue) && count < request->max) {
             uint32_t index =
                 lane_best(engine, queue, request->kinds == NULL ? NULL : kinds, kind_count);
             if (index == NIL || !claim_one(engine, now, index, worker, request->lease_us)) {
@@ -260,7 +275,7 @@ static void give_back(qk__engine *engine, uint32_t index, qk__now now, int64_t d
     } else {
         set_status(engine, index, QK_JOB_PENDING);
     }
-    place(engine, index, now);
+    place(engine, index);
 }
 
 static qk_status report_failure(qk__engine *engine, uint32_t index, qk__now now,
@@ -320,6 +335,7 @@ static qk_status report(qk__engine *engine, uint32_t index, qk__now now, const q
 {
     struct extra *extra = job_at(engine, index)->extra;
     uint32_t worker = extra->worker;
+    int64_t claimed_us = extra->claimed_us;
     qk_status rc = QK_OK;
     if (outcome->verdict == QK_VERDICT_FAIL) {
         rc = report_failure(engine, index, now, outcome);
@@ -332,6 +348,9 @@ static qk_status report(qk__engine *engine, uint32_t index, qk__now now, const q
         rc = QK_ENOMEM;
     }
     if (rc == QK_OK) {
+        if (outcome->verdict != QK_VERDICT_NACK) {
+            qk__histogram_add(&engine->run_us, now.wall_us - claimed_us);
+        }
         extra->closed_attempt = outcome->lease.attempt;
         extra->closed_verdict = (uint8_t)outcome->verdict;
         extra->closed_worker = worker;
@@ -413,26 +432,24 @@ static void tick_delayed(qk__engine *engine, qk__now now)
         delay_remove(engine, index);
         job->seq = ++engine->seq;
         set_status(engine, index, QK_JOB_PENDING);
-        place(engine, index, now);
+        place(engine, index);
     }
 }
 
+/* In the order in which they ran out, so that a late tick still tells who failed first. */
 static void tick_leases(qk__engine *engine, qk__now now)
 {
-    for (size_t i = 0; i < engine->leases.count; i++) {
-        for (uint32_t index; (index = engine->leases.items[i].head) != NIL;) {
-            if (job_at(engine, index)->extra->deadline_us > now.mono_us ||
-                !((job_at(engine, index)->flags & JF_WAITING) != 0
-                      ? retire_reserve(engine, 2)
-                      : attempt_due_row(engine, index, now))) {
-                break;
-            }
-            if ((job_at(engine, index)->flags & JF_WAITING) != 0) {
-                node_timeout(engine, index, now);
-                continue;
-            }
-            lose_claim(engine, index, now);
+    for (uint32_t index; (index = lease_first(engine)) != NIL;) {
+        bool waits = (job_at(engine, index)->flags & JF_WAITING) != 0;
+        if (job_at(engine, index)->extra->deadline_us > now.mono_us ||
+            !(waits ? retire_reserve(engine, 2) : attempt_due_row(engine, index, now))) {
+            return;
         }
+        if (waits) {
+            node_timeout(engine, index, now);
+            continue;
+        }
+        lose_claim(engine, index, now);
     }
 }
 
@@ -451,11 +468,9 @@ int64_t qk__engine_next_tick(const qk__engine *engine, qk__now now)
     if (engine->delayed.count > 0) {
         wait = job_at(engine, engine->delayed.items[0])->extra->execute_after_us - now.wall_us;
     }
-    for (size_t i = 0; i < engine->leases.count; i++) {
-        uint32_t head = engine->leases.items[i].head;
-        int64_t left = head == NIL || job_at(engine, head)->extra->deadline_us == INT64_MAX
-                           ? INT64_MAX
-                           : job_at(engine, head)->extra->deadline_us - now.mono_us;
+    uint32_t first = lease_first(engine);
+    if (first != NIL && job_at(engine, first)->extra->deadline_us != INT64_MAX) {
+        int64_t left = job_at(engine, first)->extra->deadline_us - now.mono_us;
         wait = left < wait ? left : wait;
     }
     return wait < 0 ? 0 : wait;

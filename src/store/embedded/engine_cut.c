@@ -62,7 +62,8 @@ void qk__engine_carry_start(qk__engine *engine)
     engine->carrying = true;
     engine->carry_cursor = 0;
     for (size_t i = 0; i < engine->queues.count; i++) {
-        engine->queues.items[i]->settings_due |= engine->queues.items[i]->paused;
+        struct queue *queue = engine->queues.items[i];
+        queue->settings_due |= queue->paused || queue->settings != NULL;
     }
     for (size_t i = 0; i < engine->workers.count; i++) {
         engine->workers.items[i].due = true;
@@ -384,6 +385,8 @@ static void forget(qk__engine *engine, const qk__cut *cut)
         struct job *job = job_at(engine, own->ended[i]);
         if (job->used && qk_job_status_is_terminal(job->status) && (job->flags & JF_DIRTY) == 0) {
             job_release(engine, own->ended[i]);
+        } else if (job->used && (job->flags & JF_REOPENED) != 0) {
+            job->flags |= JF_UNSETTLED_REOPEN; /* it came back while its end was under way */
         }
     }
 }

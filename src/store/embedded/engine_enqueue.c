@@ -270,7 +270,7 @@ static void undo_job(qk__engine *engine, uint32_t index)
     job_release(engine, index);
 }
 
-static void place_job(qk__engine *engine, uint32_t index, qk__now now)
+static void place_job(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
     struct queue *queue = queue_of(engine, job);
@@ -283,10 +283,7 @@ static void place_job(qk__engine *engine, uint32_t index, qk__now now)
     engine->counters.enqueued++;
     links_counted(engine, job, 1);
     mark_dirty(engine, index);
-    if (engine->notified < engine->ended.count) {
-        links_catch_up(engine, job); /* a parent of this batch was skipped at birth */
-    }
-    place(engine, index, now);
+    place(engine, index);
 }
 
 /* Parents of the batch itself are not asked for: one that is not made before its child, or not at
@@ -357,7 +354,7 @@ qk_status enqueue_jobs(qk__engine *engine, qk__now now, qk_enqueued *out, const 
         explain(err, rc, &jobs[i > 0 ? i - 1 : 0], i > 0 ? i - 1 : 0, count, missing);
     }
     for (size_t k = 0; k < made_count; k++) {
-        place_job(engine, made[k], now);
+        place_job(engine, made[k]);
     }
     settle_dependents(engine, now);
     free(made);

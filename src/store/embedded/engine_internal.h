@@ -12,7 +12,9 @@
 #include "store/embedded/engine.h"
 
 #define NIL UINT32_MAX
+#ifndef CHUNK_BITS /* the simulation is also built with small ones, so that the slab grows */
 #define CHUNK_BITS 12
+#endif
 #define CHUNK_JOBS (1u << CHUNK_BITS)
 #define PRIORITIES (QK_PRIORITY_MAX + 1)
 
@@ -24,14 +26,15 @@ enum job_flag {
     JF_IN_LANE = 1 << 4,
     JF_IN_HEAP = 1 << 5, /* in its lane's heap of returned jobs, or in the delay heap */
     JF_REOPENED = 1 << 6, /* its next image is a REOPEN */
-    JF_UNSETTLED_REOPEN = 1 << 7, /* the REOPEN is not durable */
+    JF_UNSETTLED_REOPEN = 1 << 7, /* its end is durable, the REOPEN is not */
     JF_EPOCH = 1 << 8, /* which journal has its last image */
     JF_LARGE = 1 << 9, /* the payload has a PAYLOAD row */
     JF_PAYLOAD_DUE = 1 << 10, /* that row is not written yet */
     JF_EDGES_DUE = 1 << 11,
     JF_HELD = 1 << 12, /* its claim survives qk__engine_recover */
-    JF_WAITING = 1 << 13, /* a sub-DAG node whose child run is under way: claimed without a lease */
-    JF_BAD = 1 << 14, /* counts as a failure of its run */
+    JF_DOOMED = 1 << 13, /* in engine.doomed */
+    JF_WAITING = 1 << 14, /* a sub-DAG node whose child run is under way: claimed without a lease */
+    JF_BAD = 1 << 15, /* counts as a failure of its run */
 };
 
 struct job {
@@ -82,11 +85,14 @@ struct links {
     qk__parents counts;
     qk_id *children;
     uint32_t child_count, child_capacity;
+    uint32_t depth; /* above that of every live parent; see engine_order.c */
+    uint32_t open; /* while depths are counted */
 };
 
 struct extra {
     int64_t execute_after_us, claimed_us, finished_us;
     int64_t lease_us, first_lease_us, deadline_us; /* monotonic */
+    uint64_t leased; /* order of the leases, renewals included */
     int64_t cause_us;
     qk_id cause; /* of a skip; none: a condition */
     qk_id child_run; /* of an expanded sub-DAG node */
@@ -143,6 +149,8 @@ struct lane {
 struct queue {
     uint32_t name; /* symbol */
     bool paused, warned, settings_due, settings_epoch;
+    uint32_t concurrency; /* claimed jobs at most; 0: no limit */
+    char *settings; /* what its rows have as ext; NULL: nothing but defaults */
     uint64_t counts[QK_JOB_STATUS_COUNT];
     uint64_t adding; /* of the enqueue under way */
     struct lane **lanes;
@@ -191,6 +199,7 @@ struct qk__engine {
     VEC(struct worker) workers;
     VEC(uint32_t) delayed; /* heap by execute_after */
     VEC(uint32_t) dirty, fresh, ended; /* since the last cut */
+    VEC(uint32_t) doomed; /* heap by depth: to be skipped by the event under way */
     VEC(void *) retired;
     VEC(struct loose_row) loose;
     VEC(qk_id) reopened;
@@ -203,11 +212,12 @@ struct qk__engine {
     size_t notified; /* ended jobs whose dependents have been told */
     size_t linked; /* jobs with parents that are not terminal */
     size_t payload_resident; /* bytes of large payloads in memory */
-    uint64_t batch, seq, random, changes;
+    uint64_t batch, seq, leased, random, changes;
     bool epoch; /* which journal is written now */
     bool carrying, close_due;
     uint32_t carry_cursor, warned_queue;
     qk_counters counters;
+    qk_histogram waiting_us, run_us; /* see qk_metrics */
 };
 
 /* engine_slab.c */
@@ -238,6 +248,7 @@ uint32_t symbol_make(qk__engine *engine, const char *text, size_t length);
 uint32_t symbol_find(const qk__engine *engine, const char *text, size_t length);
 uint32_t queue_make(qk__engine *engine, const char *name, size_t length);
 struct queue *queue_find(const qk__engine *engine, const char *name);
+bool queue_limit(struct queue *queue, qk__engine *engine, uint32_t limit); /* false: no memory */
 uint32_t policy_make(qk__engine *engine, const struct policy *wanted); /* takes a reference */
 void policy_release(qk__engine *engine, uint32_t index);
 void names_free(qk__engine *engine);
@@ -257,17 +268,19 @@ void delay_remove(qk__engine *engine, uint32_t index);
 bool lease_reserve(qk__engine *engine);
 void lease_push(qk__engine *engine, uint32_t index);
 void lease_remove(qk__engine *engine, uint32_t index);
+uint32_t lease_first(const qk__engine *engine); /* runs out next, then was taken first; or NIL */
 
 /* engine_moves.c: transitions. None can fail: what they need was reserved. */
 void mark_dirty(qk__engine *engine, uint32_t index);
 void set_status(qk__engine *engine, uint32_t index, qk_job_status status);
-/* Puts a pending or delayed job where it belongs, or skips it; settle_dependents must follow. */
-void place(qk__engine *engine, uint32_t index, qk__now now);
+/* Puts a pending or delayed job where it belongs, or dooms it; settle_dependents must follow. */
+void place(qk__engine *engine, uint32_t index);
 void end_job(qk__engine *engine, uint32_t index, qk_job_status status, qk__now now);
 void leave_place(qk__engine *engine, uint32_t index); /* lane, heap or lease list */
 bool attempt_row(qk__engine *engine, uint32_t index, qk__attempt_outcome outcome, qk__now now,
                  const qk_outcome *report); /* false: out of memory */
-void settle_dependents(qk__engine *engine, qk__now now); /* tells children of what ended */
+/* Tells children of what ended, and skips those that can no longer start. */
+void settle_dependents(qk__engine *engine, qk__now now);
 /* The row of the attempt that is about to be lost, if the job goes on; false: out of memory. */
 bool attempt_due_row(qk__engine *engine, uint32_t index, qk__now now);
 void lose_claim(qk__engine *engine, uint32_t index, qk__now now);
@@ -284,12 +297,11 @@ void links_free(struct links *links);
 qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *cold,
                         qk_id *missing);
 bool links_tell(struct links *links, qk_id parent, const struct link *news);
-/* Tells it of parents in memory that ended without telling it. */
-void links_catch_up(const qk__engine *engine, struct job *job);
 void links_retell(qk__engine *engine, uint32_t index); /* this parent was reopened */
 void links_retell_all(
     qk__engine *engine); /* parents were reopened: whoever counted them waits again */
 bool has_parents(const struct job *job);
+uint32_t links_depth(const struct job *job);
 /* What `child` (NULL: whoever) is told of its parent. */
 void link_news(const qk__engine *engine, const struct job *parent, const struct job *child,
                struct link *out);
@@ -343,6 +355,11 @@ void node_leave_wait(qk__engine *engine, uint32_t index);
 bool run_row(const struct run *run, qk__row *row, qk__buffer *ext); /* ext as in image_row */
 qk_status run_load(qk__engine *engine, const qk__row *row, struct run **out);
 char *run_about(const qk__new_run *run, qk_id root);
+/* engine_order.c */
+void doom(qk__engine *engine, uint32_t index); /* to be skipped by settle_dependents */
+uint32_t doom_take(qk__engine *engine); /* parents before children; NIL: none */
+void order_all(qk__engine *engine); /* counts all depths anew */
+void order_below(qk__engine *engine, uint32_t index); /* if this parent now lies too deep */
 
 /* engine_image.c */
 qk_status image_row(const qk__engine *engine, const struct job *job, qk__row *row,

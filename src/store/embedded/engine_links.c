@@ -148,6 +148,8 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
             if (!child_add(engine, job_at(engine, parent), job->id)) {
                 return QK_ENOMEM;
             }
+            uint32_t below = links_depth(job_at(engine, parent)) + 1;
+            links->depth = links->depth > below ? links->depth : below;
             continue;
         }
         if (parent != NIL) {
@@ -169,19 +171,6 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
     return QK_OK;
 }
 
-void links_catch_up(const qk__engine *engine, struct job *job)
-{
-    struct link news;
-    for (uint32_t i = 0; has_parents(job) && i < job->extra->links->parent_count; i++) {
-        qk_id id = job->extra->links->parents[i].parent;
-        uint32_t parent = job_find(engine, id);
-        if (parent != NIL && qk_job_status_is_terminal(job_at(engine, parent)->status)) {
-            link_news(engine, job_at(engine, parent), job, &news);
-            links_tell(job->extra->links, id, &news);
-        }
-    }
-}
-
 void links_counted(qk__engine *engine, const struct job *job, int by)
 {
     if (has_parents(job)) {
@@ -193,6 +182,11 @@ void links_counted(qk__engine *engine, const struct job *job, int by)
 bool has_parents(const struct job *job)
 {
     return job->extra != NULL && job->extra->links != NULL && job->extra->links->parent_count > 0;
+}
+
+uint32_t links_depth(const struct job *job)
+{
+    return job->extra == NULL || job->extra->links == NULL ? 0 : job->extra->links->depth;
 }
 
 qk__readiness links_readiness(const qk__engine *engine, const struct job *job)

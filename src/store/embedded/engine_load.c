@@ -256,9 +256,25 @@ static qk_status load_worker(qk__engine *engine, const qk__row *row)
     return QK_OK;
 }
 
+static qk_status load_queue(qk__engine *engine, const qk__row *row)
+{
+    uint32_t index = queue_make(engine, row->queue.data, row->queue.length);
+    if (index == NIL) {
+        return QK_ENOMEM;
+    }
+    json_t *ext =
+        row->ext.data == NULL ? NULL : json_loadb(row->ext.data, row->ext.length, 0, NULL);
+    int64_t limit = ext_number(ext, "co", 0);
+    json_decref(ext);
+    engine->queues.items[index]->paused = row->status != 0;
+    return queue_limit(engine->queues.items[index], engine,
+                       limit > 0 && limit <= UINT32_MAX ? (uint32_t)limit : 0)
+               ? QK_OK
+               : QK_ENOMEM;
+}
+
 qk_status qk__engine_load(qk__engine *engine, const qk__row *row, uint64_t batch)
 {
-    uint32_t index = NIL;
     struct run *run = NULL;
     if (batch >= engine->batch) {
         engine->batch = batch + 1;
@@ -274,15 +290,7 @@ qk_status qk__engine_load(qk__engine *engine, const qk__row *row, uint64_t batch
     case QK__OP_WORKER:
         return row->claimed_by.data == NULL ? QK_EDAMAGED : load_worker(engine, row);
     case QK__OP_QUEUE:
-        if (row->queue.data == NULL) {
-            return QK_EDAMAGED;
-        }
-        index = queue_make(engine, row->queue.data, row->queue.length);
-        if (index == NIL) {
-            return QK_ENOMEM;
-        }
-        engine->queues.items[index]->paused = row->status != 0;
-        return QK_OK;
+        return row->queue.data == NULL ? QK_EDAMAGED : load_queue(engine, row);
     default:
         return row->op <= QK__OP_RUN ? QK_OK : QK_EDAMAGED;
     }

@@ -98,7 +98,7 @@ static bool is_held_back(const qk__engine *engine, const struct job *job)
 }
 
 /* Its parents, or its place, have changed. */
-static void reconsider(qk__engine *engine, uint32_t index, qk__now now)
+static void reconsider(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
     qk__readiness ready = links_readiness(engine, job);
@@ -107,19 +107,19 @@ static void reconsider(qk__engine *engine, uint32_t index, qk__now now)
         return; /* judged again when it comes back */
     }
     if (ready == QK__READY_NEVER) {
-        skip(engine, index, now);
+        doom(engine, index);
     } else if (ready == QK__READY_START && waits && !is_held_back(engine, job)) {
         lane_push(engine, index);
         engine->changes++;
     }
 }
 
-void place(qk__engine *engine, uint32_t index, qk__now now)
+void place(qk__engine *engine, uint32_t index)
 {
     if (job_at(engine, index)->status == QK_JOB_DELAYED) {
         delay_push(engine, index);
     }
-    reconsider(engine, index, now);
+    reconsider(engine, index);
 }
 
 /* A node that ends other than with its child run takes that along. */
@@ -155,22 +155,38 @@ static void tell_children(qk__engine *engine, uint32_t index, qk__now now)
         link_news(engine, parent, job, &news);
         if (job != NULL && !qk_job_status_is_terminal(job->status) && has_parents(job) &&
             links_tell(job->extra->links, parent->id, &news)) {
-            reconsider(engine, child, now);
+            reconsider(engine, child);
         }
     }
     links->child_count = 0;
 }
 
+/* Unless it was cancelled meanwhile, with a run around it. */
+static void skip_doomed(qk__engine *engine, uint32_t index, qk__now now)
+{
+    const struct job *job = job_at(engine, index);
+    if (job->used && !qk_job_status_is_terminal(job->status)) {
+        skip(engine, index, now);
+    }
+}
+
 void settle_dependents(qk__engine *engine, qk__now now)
 {
-    while (engine->notified < engine->ended.count || engine->due_runs.count > 0) {
-        if (engine->notified < engine->ended.count) {
+    for (;;) {
+        uint32_t doomed;
+        while (engine->notified < engine->ended.count) {
             tell_children(engine, engine->ended.items[engine->notified++], now);
-            continue;
         }
-        uint32_t index = engine->due_runs.items[--engine->due_runs.count];
-        engine->runs.items[index]->due = false;
-        run_review(engine, engine->runs.items[index], now);
+        if ((doomed = doom_take(engine)) != NIL) {
+            skip_doomed(engine, doomed, now);
+        } else if (engine->due_runs.count > 0) {
+            struct run *run =
+                engine->runs.items[engine->due_runs.items[--engine->due_runs.count]];
+            run->due = false;
+            run_review(engine, run, now);
+        } else {
+            return;
+        }
     }
 }
 
@@ -240,6 +256,6 @@ void lose_claim(qk__engine *engine, uint32_t index, qk__now now)
     extra->claimed_us = 0;
     extra->worker = NIL;
     set_status(engine, index, QK_JOB_PENDING);
-    place(engine, index, now);
+    place(engine, index);
     settle_dependents(engine, now);
 }

@@ -275,6 +275,7 @@ void names_free(qk__engine *engine)
     }
     for (size_t i = 0; i < engine->queues.count; i++) {
         struct queue *queue = engine->queues.items[i];
+        free(queue->settings);
         for (uint32_t lane = 0; lane < queue->lane_count; lane++) {
             free(queue->lanes[lane]->returned);
             free(queue->lanes[lane]);

@@ -235,6 +235,13 @@ void delay_remove(qk__engine *engine, uint32_t index)
     job->prev = NIL;
 }
 
+static bool expires_before(const struct job *a, const struct job *b)
+{
+    int64_t at = a->extra->deadline_us;
+    int64_t bt = b->extra->deadline_us;
+    return at != bt ? at < bt : a->extra->leased < b->extra->leased;
+}
+
 bool lease_reserve(qk__engine *engine)
 {
     return VEC_RESERVE(engine->leases, 1);
@@ -262,8 +269,9 @@ void lease_push(qk__engine *engine, uint32_t index)
     struct job *job = job_at(engine, index);
     struct lease_list *list = lease_list(engine, job->extra->lease_us);
     uint32_t left = list->tail;
+    job->extra->leased = ++engine->leased;
     /* A claim that outlived a failed commit kept its deadline; all others belong at the end. */
-    while (left != NIL && job_at(engine, left)->extra->deadline_us > job->extra->deadline_us) {
+    while (left != NIL && expires_before(job, job_at(engine, left))) {
         left = job_at(engine, left)->prev;
     }
     uint32_t right = left == NIL ? list->head : job_at(engine, left)->next;
@@ -282,4 +290,17 @@ void lease_remove(qk__engine *engine, uint32_t index)
     *from_left = job->next;
     *from_right = job->prev;
     job->prev = job->next = NIL;
+}
+
+uint32_t lease_first(const qk__engine *engine)
+{
+    uint32_t first = NIL;
+    for (size_t i = 0; i < engine->leases.count; i++) {
+        uint32_t head = engine->leases.items[i].head;
+        if (head != NIL &&
+            (first == NIL || expires_before(job_at(engine, head), job_at(engine, first)))) {
+            first = head;
+        }
+    }
+    return first;
 }

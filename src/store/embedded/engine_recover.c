@@ -118,7 +118,7 @@ static qk_status place_all(qk__engine *engine, struct job **jobs, size_t count, 
                 continue;
             }
             if (status != QK_JOB_CLAIMED) {
-                place(engine, index, now);
+                place(engine, index);
                 continue;
             }
             qk_status rc = take_back(engine, index, now);
@@ -193,6 +193,7 @@ qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const 
     }
     if (rc == QK_OK) {
         recover_runs(engine);
+        order_all(engine);
         qsort(jobs, count, sizeof *jobs, by_sequence);
         rc = place_all(engine, jobs, count, now);
     }
@@ -280,6 +281,12 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
         extra == NULL ? NIL : symbol_make(engine, claim->worker, strlen(claim->worker));
     if (worker == NIL) {
         return; /* its report will be refused, and the job runs again */
+    }
+    /* How the claim ended that the disk knows is forgotten, but not that there was one. */
+    if (ahead && job->status == QK_JOB_CLAIMED && extra->worker != NIL &&
+        !attempt_row(engine, index, QK__ATTEMPT_LOST, (qk__now){ .wall_us = claim->claimed_us },
+                     NULL)) {
+        return;
     }
     if (ahead) {
         struct queue *queue = queue_of(engine, job);

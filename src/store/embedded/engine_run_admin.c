@@ -331,6 +331,7 @@ static void place_nodes(qk__engine *engine, const qk__reopen *plan, const uint32
         }
     }
     links_retell_all(engine);
+    order_all(engine);
     for (size_t i = 0; i < plan->node_count; i++) {
         struct run *run = run_of(engine, job_at(engine, indexes[i]));
         if (run->hold_due) {
@@ -340,7 +341,7 @@ static void place_nodes(qk__engine *engine, const qk__reopen *plan, const uint32
     }
     for (size_t i = 0; i < plan->node_count; i++) {
         if (!plan->waits[i] && job_at(engine, indexes[i])->status == QK_JOB_PENDING) {
-            place(engine, indexes[i], now);
+            place(engine, indexes[i]);
         }
     }
     settle_dependents(engine, now);

@@ -1,8 +1,8 @@
 /*
  * The engine's memory: the slab of jobs, the id map, extras, and text that may still be in flight.
  *
- * Growing the slab first grows every vector that can hold each job once (dirty, fresh, ended, the
- * delay heap), so that transitions never have to allocate there.
+ * Growing the slab first grows every vector that can hold each job once (dirty, fresh, ended,
+ * doomed, the delay heap), so that transitions never have to allocate there.
  */
 #include "store/embedded/engine_internal.h"
 
@@ -123,7 +123,8 @@ static bool slab_grow(qk__engine *engine)
 #define GROW(vec) vec_reserve((void **)&(vec).items, &(vec).capacity, jobs, sizeof *(vec).items)
     struct job *chunk = NULL;
     if (jobs >= NIL || !GROW(engine->dirty) || !GROW(engine->fresh) || !GROW(engine->ended) ||
-        !GROW(engine->delayed) || (chunk = malloc(CHUNK_JOBS * sizeof *chunk)) == NULL) {
+        !GROW(engine->delayed) || !GROW(engine->doomed) ||
+        (chunk = malloc(CHUNK_JOBS * sizeof *chunk)) == NULL) {
         return false;
     }
 #undef GROW

@@ -127,9 +127,8 @@ static qk_status commit_in_transaction(struct duckdb_journal *journal, const qk_
     return rc;
 }
 
-static qk_status commit(qk__journal *base, const qk__cut *cut, qk_error *err)
+static qk_status commit_here(struct duckdb_journal *journal, const qk__cut *cut, qk_error *err)
 {
-    struct duckdb_journal *journal = (struct duckdb_journal *)base;
     bool plain =
         cut->reopened_count == 0 && cut->carried_count == 0 && cut->count <= AUTO_FLUSH_ROWS;
     qk_status rc = QK_OK;
@@ -148,11 +147,39 @@ static qk_status commit(qk__journal *base, const qk__cut *cut, qk_error *err)
     }
     if (rc != QK_OK) {
         journal_appender_drop(journal);
-        return rc;
     }
-    journal->rows[journal->active] += cut->count + cut->carried_count;
-    journal->commits[journal->active]++;
-    return QK_OK;
+    return rc;
+}
+
+struct commit_call {
+    struct duckdb_journal *journal;
+    const qk__cut *cut;
+    qk_error *err;
+    qk_status rc;
+};
+
+static void call_commit(void *argument)
+{
+    struct commit_call *call = argument;
+    call->rc = commit_here(call->journal, call->cut, call->err);
+}
+
+/* The commit may create the log. Mostly the writer's thread is here, which is private already. */
+static qk_status commit(qk__journal *base, const qk__cut *cut, qk_error *err)
+{
+    struct duckdb_journal *journal = (struct duckdb_journal *)base;
+    struct commit_call call = { journal, cut, err, QK_OK };
+    if (!qk__database_privately(call_commit, &call)) {
+        return qk__error(err, QK_ENOMEM, "cannot start a thread");
+    }
+    if (journal->path != NULL) {
+        qk__database_seal_log(journal->path);
+    }
+    if (call.rc == QK_OK) {
+        journal->rows[journal->active] += cut->count + cut->carried_count;
+        journal->commits[journal->active]++;
+    }
+    return call.rc;
 }
 
 static bool unsettled(const qk__journal *base)
@@ -228,7 +255,7 @@ static qk_status find_active(struct duckdb_journal *journal, qk_error *err)
     return rc;
 }
 
-qk_status qk__journal_duckdb_open(qk__journal **out, duckdb_database database,
+qk_status qk__journal_duckdb_open(qk__journal **out, duckdb_database database, const char *path,
                                   pthread_mutex_t *gate, qk_error *err)
 {
     struct duckdb_journal *journal = calloc(1, sizeof *journal);
@@ -238,6 +265,7 @@ qk_status qk__journal_duckdb_open(qk__journal **out, duckdb_database database,
     }
     journal->base.ops = &duckdb_ops;
     journal->gate = gate;
+    journal->path = path;
     pthread_mutex_init(&journal->settling, NULL);
     for (int i = 0; i < JOURNAL_COLUMNS; i++) {
         journal->types[i] = duckdb_create_logical_type(column_types[i]);

@@ -22,14 +22,15 @@ struct duckdb_journal {
     duckdb_appender appender; /* of the active table, kept between commits; NULL: none */
     duckdb_logical_type types[JOURNAL_COLUMNS];
     duckdb_data_chunk chunk;
+    const char *path;
     pthread_mutex_t *gate;
     pthread_mutex_t settling;
     int active; /* 0: journal_a, 1: journal_b */
     uint64_t rows[2], commits[2], bytes[2];
 };
 
-/* `gate` is the caller's and outlives the journal. */
-qk_status qk__journal_duckdb_open(qk__journal **out, duckdb_database database,
+/* `gate` and `path` (NULL: in memory) are the caller's and outlive the journal. */
+qk_status qk__journal_duckdb_open(qk__journal **out, duckdb_database database, const char *path,
                                   pthread_mutex_t *gate, qk_error *err);
 
 /* journal_append.c */

@@ -161,5 +161,8 @@ qk_status journal_checkpoint(qk__journal *base, bool quiet, qk_error *err)
     if (!quiet) {
         (void)qk__database_run(journal->bystander, "ROLLBACK", NULL);
     }
+    if (journal->path != NULL) {
+        qk__database_seal_log(journal->path);
+    }
     return rc;
 }

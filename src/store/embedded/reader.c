@@ -204,6 +204,14 @@ static bool in_use(const qk__reader *reader)
     return busy;
 }
 
+bool qk__reader_idle(qk__reader *reader)
+{
+    pthread_mutex_lock(&reader->mutex);
+    bool idle = !in_use(reader);
+    pthread_mutex_unlock(&reader->mutex);
+    return idle;
+}
+
 void qk__reader_close(qk__reader *reader)
 {
     if (!reader)
@@ -237,7 +245,7 @@ qk_status qk__reader_open(qk__reader **out, duckdb_database database, const qk__
     reader->database = database;
     reader->host = *host;
     reader->clock = *clock;
-    reader->log = log ? *log : (qk__log){ NULL, NULL };
+    reader->log = log ? *log : (qk__log){ 0 };
     for (size_t i = 0; i < QK__READER_SLOTS; i++)
         reader->slots[i].reader = reader;
     pthread_mutex_init(&reader->mutex, NULL);

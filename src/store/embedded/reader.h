@@ -45,6 +45,9 @@ qk_status qk__reader_open(qk__reader **out, duckdb_database database, const qk__
  * QK_ECLOSED; they are freed by their owner. NULL-safe. */
 void qk__reader_close(qk__reader *reader);
 
+/* True if no query runs and no rows are open. */
+bool qk__reader_idle(qk__reader *reader);
+
 /* Stops people's queries that run now (QK_ENOMEM): the writer failed for memory. Any thread. */
 void qk__reader_interrupt(qk__reader *reader);
 

@@ -23,13 +23,13 @@ typedef struct kept_log {
 } kept_log;
 
 /* For lines of the opening thread only: takes no lock. */
-static inline void keep_line(void *user, qk_log_level level, const char *message)
+static inline void keep_line(void *user, const qk_log_record *record)
 {
     kept_log *log = user;
     if (log->count == MAX_LINES)
         return;
-    log->levels[log->count] = level;
-    strncpy(log->lines[log->count], message, sizeof(log->lines[0]) - 1);
+    log->levels[log->count] = record->level;
+    strncpy(log->lines[log->count], record->message, sizeof(log->lines[0]) - 1);
     log->count++;
 }
 

@@ -427,6 +427,25 @@ static void test_claim__refuses_bad_options(void **state)
     assert_null(claims);
 }
 
+/* Also one whose size in bytes would not fit into a size_t. */
+static void test_claim__any_maximum_is_good(void **state)
+{
+    qk_queue *queue = *state;
+    qk_error err = QK_ERROR_INIT;
+    qk_claim_options options = QK_CLAIM_OPTIONS_INIT;
+    const qk_job_spec specs[2] = { { "k", NULL, NULL }, { "k", NULL, NULL } };
+    for (unsigned shift = 0; shift < 10; shift++) {
+        qk_claims *claims = NULL;
+        options.max = shift == 0 ? SIZE_MAX : (SIZE_MAX >> shift) + 1;
+        assert_good(qk_enqueue_batch(NULL, queue, specs, 2, &err));
+        assert_good(qk_claim_batch(&claims, queue, &options, &err));
+        assert_int_equal(claims->count, 2);
+        for (size_t i = 0; i < claims->count; i++)
+            assert_good(qk_ack(queue, &claims->items[i].lease, NULL, &err));
+        qk_claims_free(claims);
+    }
+}
+
 static void test_ack__refuses_bad_leases_and_results(void **state)
 {
     qk_queue *queue = *state;
@@ -728,6 +747,7 @@ int main(void)
         TEST(test_enqueue__a_parent_named_twice_counts_once),
         TEST(test_enqueue__ids_and_keys_are_recognised),
         TEST(test_claim__refuses_bad_options),
+        TEST(test_claim__any_maximum_is_good),
         TEST(test_ack__refuses_bad_leases_and_results),
         TEST(test_fail__texts_are_made_fit),
         TEST(test_complete_batch__each_for_itself),

@@ -2,88 +2,14 @@
  * Each allocation of a call fails once: the call says QK_ENOMEM, leaks nothing, has changed nothing,
  * and works when it is repeated.
  *
- * This program's own malloc, calloc and realloc stand before libc's. Only the thread under test
- * fails, and only allocations that our code asks for, directly or through libc and jansson: DuckDB
- * has other ways to run out of memory. Under a sanitizer, which brings its own malloc, it skips.
+ * Only the thread under test fails; see no_memory.h. Pools and a store's own threads are the business
+ * of test_no_memory_worker.c.
+ *
+ * long file: one short trial per call of the library.
  */
-#include <errno.h>
-#include <link.h>
 #include <stdlib.h>
 
-#include "handle_support.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CAN_FAIL 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CAN_FAIL 0
-#endif
-#endif
-#ifndef CAN_FAIL
-#define CAN_FAIL 1
-#endif
-
-/* The n-th allocation from now fails; 0: none. */
-static _Thread_local long fail_at;
-static _Thread_local bool has_failed;
-
-typedef struct range {
-    uintptr_t start, end;
-} range;
-
-static range foreign[16]; /* code whose allocations do not fail */
-static size_t foreign_count;
-
-static int note_foreign(struct dl_phdr_info *info, size_t size, void *user)
-{
-    (void)size;
-    (void)user;
-    if (!strstr(info->dlpi_name, "duckdb") && !strstr(info->dlpi_name, "stdc++"))
-        return 0;
-    for (int i = 0; i < info->dlpi_phnum && foreign_count < 16; i++) {
-        if (info->dlpi_phdr[i].p_type != PT_LOAD)
-            continue;
-        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-        foreign[foreign_count++] = (range){ start, start + info->dlpi_phdr[i].p_memsz };
-    }
-    return 0;
-}
-
-#if CAN_FAIL
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *old, size_t size);
-
-static bool must_fail(const void *caller)
-{
-    if (fail_at == 0)
-        return false;
-    for (size_t i = 0; i < foreign_count; i++) {
-        if ((uintptr_t)caller >= foreign[i].start && (uintptr_t)caller < foreign[i].end)
-            return false;
-    }
-    if (--fail_at > 0)
-        return false;
-    has_failed = true;
-    errno = ENOMEM;
-    return true;
-}
-
-void *malloc(size_t size)
-{
-    return must_fail(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    return must_fail(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-    return must_fail(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
-}
-#endif
+#include "no_memory.h"
 
 typedef struct scene {
     qk_queue *queue;
@@ -169,12 +95,6 @@ static int teardown(void **state)
     free(s);
     return 0;
 }
-
-#define SKIP_IF_SANITIZED()                                                                        \
-    do {                                                                                           \
-        if (!CAN_FAIL)                                                                             \
-            skip();                                                                                \
-    } while (0)
 
 static qk_status try_open(scene *s, qk_error *err)
 {
@@ -379,6 +299,203 @@ static void test_rows__fail_whole(void **state)
     fail_each(*state, try_rows, false, 1);
 }
 
+static qk_status try_heartbeat(scene *s, qk_error *err)
+{
+    return qk_heartbeat(s->queue, &s->claims->items[0].lease, qk_seconds(1), err);
+}
+
+static void test_heartbeat__needs_none(void **state)
+{
+    scene *s = *state;
+    qk_error err = QK_ERROR_INIT;
+    SKIP_IF_SANITIZED();
+    assert_good(qk_enqueue(NULL, s->queue, "k", NULL, NULL, &err));
+    s->claims = claim_one(s->queue);
+    fail_each(s, try_heartbeat, false, 0);
+}
+
+/* One that needs the last one, so that what waits behind it is decided as well. */
+static void enqueue_pair(scene *s, qk_id pair[2])
+{
+    qk_error err = QK_ERROR_INIT;
+    qk_job_options options = QK_JOB_OPTIONS_INIT;
+    assert_good(qk_enqueue(&pair[0], s->queue, "k", NULL, NULL, &err));
+    options.needs = &pair[0];
+    options.needs_count = 1;
+    assert_good(qk_enqueue(&pair[1], s->queue, "k", NULL, &options, &err));
+}
+
+static qk_id pair[2];
+
+static qk_status try_cancel(scene *s, qk_error *err)
+{
+    return qk_cancel(s->queue, pair[0], err);
+}
+
+static void test_cancel__fails_whole(void **state)
+{
+    scene *s = *state;
+    qk_error err = QK_ERROR_INIT;
+    qk_job *job = NULL;
+    SKIP_IF_SANITIZED();
+    enqueue_pair(s, pair);
+    fail_each(s, try_cancel, false, 0);
+    assert_good(qk_job_get(&job, s->queue, pair[1], &err));
+    assert_int_equal(job->status, QK_JOB_SKIPPED);
+    qk_job_free(job);
+}
+
+static qk_status try_retry(scene *s, qk_error *err)
+{
+    return qk_retry(s->queue, pair[0], err);
+}
+
+/* It ended before: the job is read back from the tables. */
+static void test_retry__fails_whole(void **state)
+{
+    scene *s = *state;
+    qk_error err = QK_ERROR_INIT;
+    SKIP_IF_SANITIZED();
+    enqueue_pair(s, pair);
+    assert_good(qk_cancel(s->queue, pair[0], &err));
+    uint64_t before = jobs_waiting(s->queue);
+    fail_each(s, try_retry, false, 1);
+    assert_int_equal(jobs_waiting(s->queue), before + 1);
+}
+
+static qk_status try_get(scene *s, qk_error *err)
+{
+    qk_job *job = NULL;
+    qk_status rc = qk_job_get(&job, s->queue, pair[0], err);
+    assert_true(rc ? job == NULL : strcmp(job->kind, "k") == 0);
+    qk_job_free(job);
+    return rc;
+}
+
+static void test_get__fails_whole(void **state)
+{
+    SKIP_IF_SANITIZED();
+    enqueue_pair(*state, pair);
+    fail_each(*state, try_get, false, 1); /* live */
+    pair[0] = ((scene *)*state)->done;
+    fail_each(*state, try_get, false, 1); /* in the tables */
+}
+
+static qk_status try_wait(scene *s, qk_error *err)
+{
+    qk_job *job = NULL;
+    qk_status rc = qk_wait(&job, s->queue, s->done, qk_seconds(10), err);
+    assert_true(rc ? job == NULL : job->status == QK_JOB_DONE);
+    qk_job_free(job);
+    return rc;
+}
+
+static void test_wait__fails_whole(void **state)
+{
+    SKIP_IF_SANITIZED();
+    fail_each(*state, try_wait, false, 1);
+}
+
+static qk_status try_pause(scene *s, qk_error *err)
+{
+    static unsigned round;
+    char name[32];
+    snprintf(name, sizeof(name), "queue %u", round++);
+    qk_status rc = qk_queue_pause(s->queue, name, err);
+    return rc ? rc : qk_queue_resume(s->queue, name, err);
+}
+
+static void test_pause__fails_whole(void **state)
+{
+    SKIP_IF_SANITIZED();
+    fail_each(*state, try_pause, false, 1);
+}
+
+static qk_status try_dead(scene *s, qk_error *err)
+{
+    qk_job_list *list = NULL;
+    qk_status rc = qk_dead_letters(&list, s->queue, NULL, err);
+    assert_true(rc ? list == NULL : list->count == 1);
+    qk_job_list_free(list);
+    return rc;
+}
+
+static void test_dead_letters__fail_whole(void **state)
+{
+    scene *s = *state;
+    qk_error err = QK_ERROR_INIT;
+    SKIP_IF_SANITIZED();
+    assert_good(qk_enqueue(NULL, s->queue, "k", NULL, NULL, &err));
+    s->claims = claim_one(s->queue);
+    assert_good(qk_fail(s->queue, &s->claims->items[0].lease, "no", true, &err));
+    fail_each(s, try_dead, false, 1);
+}
+
+static qk_status try_nack(scene *s, qk_error *err)
+{
+    return qk_nack(s->queue, &s->claims->items[0].lease, qk_us(0), false, err);
+}
+
+static void test_nack__fails_whole(void **state)
+{
+    scene *s = *state;
+    qk_error err = QK_ERROR_INIT;
+    SKIP_IF_SANITIZED();
+    assert_good(qk_enqueue(NULL, s->queue, "k", NULL, NULL, &err));
+    s->claims = claim_one(s->queue);
+    fail_each(s, try_nack, false, 0);
+}
+
+static qk_status try_purge(scene *s, qk_error *err)
+{
+    size_t count = 0;
+    qk_job_filter filter = QK_JOB_FILTER_INIT;
+    filter.kind = "k";
+    qk_status rc = qk_purge(&count, s->queue, &filter, err);
+    assert_int_equal(count, rc ? 0 : 1);
+    return rc;
+}
+
+static void test_purge__fails_whole(void **state)
+{
+    SKIP_IF_SANITIZED();
+    fail_each(*state, try_purge, false, 1);
+}
+
+/* A claim of many, with payloads that are no longer in memory. */
+static qk_status try_claim_batch(scene *s, qk_error *err)
+{
+    qk_claims *claims = NULL;
+    qk_claim_options options = QK_CLAIM_OPTIONS_INIT;
+    options.max = 40;
+    options.strict = true;
+    qk_status rc = qk_claim_batch(&claims, s->queue, &options, err);
+    if (rc)
+        return rc;
+    long armed = fail_at;
+    fail_at = 0;
+    assert_true(claims->count == 40 || (has_failed && claims->count > 0));
+    for (size_t i = 0; i < claims->count; i++)
+        assert_int_equal(qk_nack(s->queue, &claims->items[i].lease, qk_us(0), true, err), QK_OK);
+    fail_at = armed;
+    qk_claims_free(claims);
+    return rc;
+}
+
+static void test_claim_batch__fails_whole(void **state)
+{
+    scene *s = *state;
+    qk_error err = QK_ERROR_INIT;
+    static char large[2000];
+    qk_job_spec specs[40];
+    SKIP_IF_SANITIZED();
+    memset(large, '1', sizeof(large) - 1);
+    for (size_t i = 0; i < 40; i++)
+        specs[i] = (qk_job_spec){ "k", i % 2 ? large : "1", NULL };
+    assert_good(qk_enqueue_batch(NULL, s->queue, specs, 40, &err));
+    fail_each(s, try_claim_batch, true, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -395,6 +512,16 @@ int main(void)
         TEST(test_list__fails_whole),
         TEST(test_stats__fails_whole),
         TEST(test_rows__fail_whole),
+        TEST(test_heartbeat__needs_none),
+        TEST(test_cancel__fails_whole),
+        TEST(test_retry__fails_whole),
+        TEST(test_get__fails_whole),
+        TEST(test_wait__fails_whole),
+        TEST(test_pause__fails_whole),
+        TEST(test_dead_letters__fail_whole),
+        TEST(test_nack__fails_whole),
+        TEST(test_purge__fails_whole),
+        TEST(test_claim_batch__fails_whole),
     };
     dl_iterate_phdr(note_foreign, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@
 
 #include "queue/temp_file.h"
 
-static const qk__log silent = { NULL, NULL };
+static const qk__log silent = { 0 };
 
 static int make_folder(void **state)
 {

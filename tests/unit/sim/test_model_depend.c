@@ -159,12 +159,28 @@ static void test_skip__names_the_root_that_failed_first(void **state)
     qk_id later = add(SPEC(.kind = "a"));
     qk_id via = add(SPEC(NEEDS(early)));
     assert_int_equal(model_cancel(m, early, T(0)), QK_OK);
-    assert_int_equal(model_cancel(m, later, T(0)), QK_OK);
-    qk_id child = add(SPEC(NEEDS(later, via)));
+    assert_int_equal(model_cancel(m, later, T(1)), QK_OK);
+    qk_id child = add_at(SPEC(NEEDS(later, via)), T(2));
     assert_reason(child, &early);
     assert_false(model_accept_skip_reason(m, child, "condition"));
     const char *second = "parent_failed:019a0000-0000-0000-0000-000000000002";
     assert_false(model_accept_skip_reason(m, child, second));
+}
+
+/* The recorded times of two ends are all that tells which was first. */
+static void test_skip__roots_of_one_microsecond_are_interchangeable(void **state)
+{
+    (void)state;
+    qk_id early = add(SPEC(.kind = "a"));
+    qk_id later = add(SPEC(.kind = "a"));
+    assert_int_equal(model_cancel(m, early, T(0)), QK_OK);
+    assert_int_equal(model_cancel(m, later, T(0)), QK_OK);
+    qk_id child = add_at(SPEC(NEEDS(later, early)), T(2));
+    assert_reason(child, &early);
+    assert_true(model_accept_skip_reason(m, child,
+                                         "parent_failed:019a0000-0000-0000-0000-"
+                                         "000000000002"));
+    assert_reason(child, &later);
 }
 
 static void test_skip__roots_of_one_tick_are_interchangeable(void **state)
@@ -195,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_mode_one_failed),
         cmocka_unit_test(test_mode_none_failed),
         TEST(skip__names_the_root_that_failed_first),
+        TEST(skip__roots_of_one_microsecond_are_interchangeable),
         TEST(skip__roots_of_one_tick_are_interchangeable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,20 +98,20 @@ typedef struct seen_line {
     int count;
 } seen_line;
 
-static void see_line(void *user, qk_log_level level, const char *message)
+static void see_line(void *user, const qk_log_record *record)
 {
     seen_line *seen = user;
-    seen->level = level;
+    seen->level = record->level;
     seen->count++;
-    strncpy(seen->text, message, sizeof(seen->text) - 1);
+    strncpy(seen->text, record->message, sizeof(seen->text) - 1);
 }
 
 static void test_log__one_call_one_line(void **state)
 {
     (void)state;
     static seen_line seen;
-    qk__log log = { see_line, &seen };
-    qk__log silent = { NULL, NULL };
+    qk__log log = { .fn = see_line, .user = &seen };
+    qk__log silent = { 0 };
     qk__log_write(&silent, QK_LOG_ERROR, "nobody hears this");
     qk__log_write(NULL, QK_LOG_ERROR, "nor this");
     assert_int_equal(seen.count, 0);
