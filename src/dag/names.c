@@ -75,6 +75,31 @@ bool qk__names_reserve(qk_dag *dag)
     return true;
 }
 
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    unsigned low = a < b ? a : b;
+    return low < c ? low : c;
+}
+
+/* One row of the table of edits, for the band around its diagonal; returns the least in it. */
+static unsigned next_row(unsigned *row, size_t i, char c, const char *b, size_t b_length)
+{
+    const unsigned far = NEAR_ENOUGH + 1;
+    size_t from = i > NEAR_ENOUGH ? i - NEAR_ENOUGH : 1;
+    size_t to = i + NEAR_ENOUGH < b_length ? i + NEAR_ENOUGH : b_length;
+    unsigned corner = row[from - 1];
+    unsigned best = far;
+    row[from - 1] = from == 1 ? (unsigned)i : far;
+    for (size_t j = from; j <= to; j++) {
+        unsigned above = j == i + NEAR_ENOUGH ? far : row[j];
+        unsigned cost = least(corner + (c != b[j - 1]), above + 1, row[j - 1] + 1);
+        corner = row[j];
+        row[j] = cost;
+        best = cost < best ? cost : best;
+    }
+    return best;
+}
+
 /* Edits between two names, or NEAR_ENOUGH + 1 if there are more. */
 static unsigned distance(const char *a, size_t a_length, const char *b, size_t b_length)
 {
@@ -86,21 +111,7 @@ static unsigned distance(const char *a, size_t a_length, const char *b, size_t b
     for (size_t j = 0; j <= b_length; j++)
         row[j] = (unsigned)j;
     for (size_t i = 1; i <= a_length; i++) {
-        size_t from = i > NEAR_ENOUGH ? i - NEAR_ENOUGH : 1;
-        size_t to = i + NEAR_ENOUGH < b_length ? i + NEAR_ENOUGH : b_length;
-        unsigned corner = row[from - 1];
-        unsigned best = far;
-        row[from - 1] = from == 1 ? (unsigned)i : far;
-        for (size_t j = from; j <= to; j++) {
-            unsigned above = j == i + NEAR_ENOUGH ? far : row[j];
-            unsigned cost = corner + (a[i - 1] != b[j - 1]);
-            corner = row[j];
-            cost = above + 1 < cost ? above + 1 : cost;
-            cost = row[j - 1] + 1 < cost ? row[j - 1] + 1 : cost;
-            row[j] = cost;
-            best = cost < best ? cost : best;
-        }
-        if (best >= far)
+        if (next_row(row, i, a[i - 1], b, b_length) >= far && i > NEAR_ENOUGH)
             return far;
     }
     return row[b_length] < far ? row[b_length] : far;

@@ -146,8 +146,8 @@ static bool allocate(qk__graph *graph, const qk_dag *dag)
     graph->child_at = calloc(nodes, sizeof(uint32_t));
     graph->order = calloc(nodes, sizeof(uint32_t));
     graph->level = calloc(nodes, sizeof(uint32_t));
-    graph->parents = malloc(needs * sizeof(uint32_t));
-    graph->children = malloc(needs * sizeof(uint32_t));
+    graph->parents = calloc(needs, sizeof(uint32_t));
+    graph->children = calloc(needs, sizeof(uint32_t));
     graph->outer = dag->options.addition ? malloc(needs * sizeof(*graph->outer)) : NULL;
     return graph->parent_at && graph->child_at && graph->order && graph->level && graph->parents &&
            graph->children && (graph->outer || !dag->options.addition);
@@ -157,10 +157,10 @@ static qk_status build(qk__graph *graph, qk__checks *checks)
 {
     const qk_dag *dag = checks->dag;
     edges list = { 0 };
-    uint32_t *fill = malloc((dag->count + 1) * sizeof(*fill));
+    uint32_t *fill = calloc(dag->count + 1, sizeof(*fill));
     qk_status rc = QK_OK;
-    list.from = malloc((dag->need_count + 1) * sizeof(*list.from));
-    list.to = malloc((dag->need_count + 1) * sizeof(*list.to));
+    list.from = calloc(dag->need_count + 1, sizeof(*list.from));
+    list.to = calloc(dag->need_count + 1, sizeof(*list.to));
     if (!fill || !list.from || !list.to || !allocate(graph, dag)) {
         rc = no_memory(checks->err);
         goto out;

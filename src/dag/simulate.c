@@ -185,8 +185,10 @@ qk_status qk__scene_new(qk__scene **out, const qk__given *given, qk_dag *dag)
     scene->children = dag->depth > 1 ? calloc(count, sizeof(*scene->children)) : NULL;
     if (!scene->nodes || !scene->finishing || !scene->skips || (dag->depth > 1 && !scene->children))
         return QK_ENOMEM;
-    for (size_t i = 0; i < dag->count; i++)
+    for (size_t i = 0; i < dag->count; i++) {
         scene->nodes[i].cause = QK__NO_CAUSE;
+        scene->nodes[i].parents.total = dag->graph.parent_at[i + 1] - dag->graph.parent_at[i];
+    }
     apply_given(scene);
     return QK_OK;
 }

@@ -93,8 +93,8 @@ qk_status qk_dag_critical_path(qk_names **out, qk_duration *total, qk_dag *dag,
     qk_status rc = qk__dag_prepare(dag, err);
     if (rc)
         return rc;
-    int64_t *longest = malloc((dag->count + 1) * sizeof(*longest));
-    uint32_t *before = malloc((dag->count + 1) * sizeof(*before));
+    int64_t *longest = calloc(dag->count + 1, sizeof(*longest));
+    uint32_t *before = calloc(dag->count + 1, sizeof(*before));
     if (longest && before) {
         uint32_t last = find_longest(longest, before, &dag->graph, durations);
         for (uint32_t at = last; dag->count && at != UINT32_MAX; at = before[at])
