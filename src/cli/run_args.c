@@ -45,8 +45,10 @@ static qk_status find_recent(cli *cli, qk_id *out, const char *text)
     filter.limit = (size_t)back;
     filter.roots_only = true;
     rc = find(cli, out, &filter, (size_t)back, false);
-    return rc == QK_EMPTY ? cli_error(&cli->err, QK_ENOTFOUND, "there is no run %s: the store holds "
-                                      "fewer", text)
+    return rc == QK_EMPTY ? cli_error(&cli->err, QK_ENOTFOUND,
+                                      "there is no run %s: the store holds "
+                                      "fewer",
+                                      text)
                           : rc;
 }
 
@@ -99,9 +101,9 @@ static void put_counts(FILE *out, bool *first, const qk_run *run)
         const char *key;
         qk_job_status status;
     } columns[] = {
-        { "completed_jobs", QK_JOB_DONE },   { "failed_jobs", QK_JOB_FAILED },
-        { "pending_jobs", QK_JOB_PENDING },  { "running_jobs", QK_JOB_CLAIMED },
-        { "skipped_jobs", QK_JOB_SKIPPED },  { "delayed_jobs", QK_JOB_DELAYED },
+        { "completed_jobs", QK_JOB_DONE },      { "failed_jobs", QK_JOB_FAILED },
+        { "pending_jobs", QK_JOB_PENDING },     { "running_jobs", QK_JOB_CLAIMED },
+        { "skipped_jobs", QK_JOB_SKIPPED },     { "delayed_jobs", QK_JOB_DELAYED },
         { "cancelled_jobs", QK_JOB_CANCELLED },
     };
     uint64_t total = 0;

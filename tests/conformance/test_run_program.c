@@ -31,8 +31,7 @@ static void test_runs__shown_and_changed(void **state)
     qk_queue_close(f->queue);
     assert_output(f, "--json runs list", 0, "\"name\":\"etl\"");
     assert_output(f, "--json runs show etl", 0, "\"failed_jobs\":1");
-    assert_output(f, "--json runs tree @1", 0,
-                  "\"subdags\":[{\"id\":");
+    assert_output(f, "--json runs tree @1", 0, "\"subdags\":[{\"id\":");
     assert_output(f, "runs tree etl", 0, "\n  inner  failed");
     assert_output(f, "runs wait etl", 1, "failed");
     assert_output(f, "runs cancel etl", 4, "cannot be cancelled");

@@ -18,7 +18,7 @@ static const qk_run_status statuses[] = { QK_RUN_PENDING, QK_RUN_RUNNING, QK_RUN
 static void check_cause(struct world *world, int job, int cause)
 {
     struct model_job *wanted = &world->model.jobs[job];
-    const struct model_job *first = &world->model.jobs[cause];
+    long chosen_when = 0;
     long earliest = LONG_MAX;
     const struct model_job *chosen = NULL;
     for (int i = 0; i < wanted->parent_count; i++) {
@@ -31,12 +31,15 @@ static void check_cause(struct world *world, int job, int cause)
             continue;
         if (parent->ended < wanted->ended && when < earliest)
             earliest = when;
-        if (when == first->ended && (chosen == NULL || !passed_on))
+        if (own ? wanted->parents[i] == cause : parent->cause_job == cause) {
             chosen = parent;
+            chosen_when = when;
+        }
     }
-    if (chosen == NULL || first->ended > earliest)
+    if (chosen == NULL || chosen_when > earliest)
         disagree(world, "job %d is skipped for job %d, which did not fail first", job, cause);
-    wanted->cause_ended = first->ended;
+    wanted->cause_ended = chosen_when;
+    wanted->cause_job = cause;
     wanted->cause_outside =
         chosen->run != wanted->run || (chosen->status == QK_JOB_SKIPPED && chosen->cause_outside);
     wanted->cause_known = true;
@@ -63,7 +66,8 @@ static void compare_skip(struct world *world, int job, const qk__row *row)
     if ((wanted->skip == MODEL_FAILURE) != (reason != NULL) && may_differ(world, wanted))
         wanted->skip = reason == NULL ? MODEL_CONDITION : MODEL_FAILURE;
     if ((wanted->skip == MODEL_FAILURE) != (reason != NULL))
-        disagree(world, "job %d is skipped for %s", job, reason != NULL ? "a failure" : "a condition");
+        disagree(world, "job %d is skipped for %s", job,
+                 reason != NULL ? "a failure" : "a condition");
     if (reason == NULL || wanted->cause_known)
         return;
     char text[QK_ID_TEXT_SIZE] = "";

@@ -131,8 +131,8 @@ qk__cold_set disk_cold(const struct world *world, const qk_id *ids, size_t count
         const char *reason = row->ext.data == NULL
                                  ? NULL
                                  : memmem(row->ext.data, row->ext.length, "parent_failed:", 14);
-        const char *ended = reason == NULL ? NULL
-                                           : memmem(row->ext.data, row->ext.length, "\"ct\":", 5);
+        const char *ended =
+            reason == NULL ? NULL : memmem(row->ext.data, row->ext.length, "\"ct\":", 5);
         if (reason != NULL) {
             char text[QK_ID_TEXT_SIZE] = "";
             memcpy(text, reason + 14, QK_ID_TEXT_SIZE - 1);

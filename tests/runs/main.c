@@ -187,8 +187,7 @@ static void step_claim(struct world *world)
         return;
     }
     world->attempts[job] = grant.attempt;
-    world->claims[world->claim_count++] =
-        (struct claim){ job, { grant.id, grant.attempt, "w" } };
+    world->claims[world->claim_count++] = (struct claim){ job, { grant.id, grant.attempt, "w" } };
 }
 
 static void expand(struct world *world, const struct claim *claim)
@@ -215,7 +214,8 @@ static void expand(struct world *world, const struct claim *claim)
                                      had == MODEL_NONE ? &new : NULL, batch.jobs, batch.count,
                                      &cold, &facts, &err);
     free((void *)(uintptr_t)cold.jobs);
-    trace(world, "expand job %d to run %d with %zu jobs: %d", claim->job, run, batch.count, (int)rc);
+    trace(world, "expand job %d to run %d with %zu jobs: %d", claim->job, run, batch.count,
+          (int)rc);
     bool allowed = model_expand(&world->model, claim->job, run);
     if (allowed != (rc == QK_OK))
         disagree(world, "expand of job %d: %d %s", claim->job, (int)rc, err.message);

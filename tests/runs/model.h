@@ -31,6 +31,7 @@ struct model_job {
     enum model_skip skip;
     long ended; /* time */
     long cause_ended; /* of a skip for a failure: when that failure was */
+    int cause_job; /* as the engine says, once known */
     bool cause_outside, cause_known; /* known: looked at by the comparison */
     int starts;
 };

@@ -36,18 +36,19 @@ static void reset(struct model *model, int job, bool waits)
     open_run(model, own->run);
 }
 
-/* Unfinished nodes of a run and of the runs below, but for those below done nodes. */
+/* Unfinished nodes of a run and of the runs below, but for those below nodes that stay. */
 static int reset_below(struct model *model, int run)
 {
     int count = 0;
     for (int i = 0; i < model->job_count; i++) {
         struct model_job *job = &model->jobs[i];
-        if (job->run != run || job->status == QK_JOB_DONE) {
+        if (job->run != run ||
+            (ended(job) && !is_unfinished(job))) { /* these stay, and so does what is below */
             continue;
         }
         int inside = job->child == MODEL_NONE ? 0 : reset_below(model, job->child);
         if (is_unfinished(job)) {
-            bool waits = job->child != MODEL_NONE && job->status == QK_JOB_FAILED;
+            bool waits = inside > 0 && job->status == QK_JOB_FAILED;
             reset(model, i, waits);
             count++;
         }
@@ -99,7 +100,7 @@ static bool has_unfinished(const struct model *model, int run)
 {
     for (int i = 0; i < model->job_count; i++) {
         const struct model_job *job = &model->jobs[i];
-        if (job->run == run && job->status != QK_JOB_DONE &&
+        if (job->run == run && (!ended(job) || is_unfinished(job)) &&
             (is_unfinished(job) ||
              (job->child != MODEL_NONE && has_unfinished(model, job->child)))) {
             return true;

@@ -190,13 +190,14 @@ void step_retry(struct world *world)
     run = from ? world->model.jobs[node].run : run;
     disk_commit(world);
     draw(world, &d, run);
-    qk_status rc = plan_retry(&d.p, from ? RETRY_FROM : RETRY_RUN,
-                              plan_find_run(&d.p, world->runs[run]),
-                              from ? plan_find_node(&d.p, world->jobs[node]) : QK__NOWHERE, &err);
+    qk_status rc =
+        plan_retry(&d.p, from ? RETRY_FROM : RETRY_RUN, plan_find_run(&d.p, world->runs[run]),
+                   from ? plan_find_node(&d.p, world->jobs[node]) : QK__NOWHERE, &err);
     if (rc == QK_OK)
         rc = apply(world, &d);
     drawing_free(&d);
-    bool allowed = from ? model_retry_from(&world->model, node) : model_retry_run(&world->model, run);
+    bool allowed =
+        from ? model_retry_from(&world->model, node) : model_retry_run(&world->model, run);
     trace(world, "retry %s %d: %d", from ? "from job" : "run", from ? node : run, (int)rc);
     if (allowed != (rc == QK_OK))
         disagree(world, "the retry is %s: %s", allowed ? "refused" : "not refused", err.message);

@@ -78,8 +78,8 @@ static void mark_below(struct picture *picture, size_t run, bool all, struct wor
         const struct plan_run *own = &picture->runs[work->items[--work->count]];
         for (size_t i = 0; i < own->count; i++) {
             struct plan_node *node = &picture->nodes[picture->by_run[own->first + i]];
-            if (!all && !node->live && node->status == QK_JOB_DONE) {
-                continue;
+            if (!all && !node->live && !is_unfinished(node)) {
+                continue; /* it stays, and so does what is below */
             }
             if (all && !node->live) {
                 node->marked = true;
@@ -159,6 +159,18 @@ static void mark_inside(struct picture *picture, size_t run, struct work *work)
     }
 }
 
+/* A run in which nothing opens has ended: a node that waited for it would wait for ever. */
+static bool opens(const struct picture *picture, size_t run)
+{
+    const struct plan_run *own = &picture->runs[run];
+    for (size_t i = 0; i < own->count; i++) {
+        if (picture->nodes[picture->by_run[own->first + i]].marked) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static qk_status check_live(struct picture *picture, size_t *count, qk_error *err)
 {
     *count = 0;
@@ -170,6 +182,10 @@ static qk_status check_live(struct picture *picture, size_t *count, qk_error *er
         }
         node->marked = node->marked && !node->live;
         *count += node->marked;
+    }
+    for (size_t i = 0; i < picture->node_count; i++) {
+        struct plan_node *node = &picture->nodes[i];
+        node->waits = node->marked && node->waits && opens(picture, node->child);
     }
     return QK_OK;
 }

@@ -169,7 +169,8 @@ static size_t claim_in_tree(qk__engine *engine, qk__now now, const qk__claim_req
     for (size_t i = 0; i < found && count < request->max; i++) {
         const struct job *job = job_at(engine, items[i].index);
         bool twice = (job->flags & JF_IN_LANE) == 0;
-        if (!twice && admits(queue_of(engine, job)) && claim_one(engine, now, items[i].index, worker, request->lease_us)) {
+        if (!twice && admits(queue_of(engine, job)) &&
+            claim_one(engine, now, items[i].index, worker, request->lease_us)) {
             fill_grant(engine, job_at(engine, items[i].index),
                        engine->config.strict || request->strict, &grants[count++]);
         }

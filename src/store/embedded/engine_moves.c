@@ -180,8 +180,7 @@ void settle_dependents(qk__engine *engine, qk__now now)
         if ((doomed = doom_take(engine)) != NIL) {
             skip_doomed(engine, doomed, now);
         } else if (engine->due_runs.count > 0) {
-            struct run *run =
-                engine->runs.items[engine->due_runs.items[--engine->due_runs.count]];
+            struct run *run = engine->runs.items[engine->due_runs.items[--engine->due_runs.count]];
             run->due = false;
             run_review(engine, run, now);
         } else {
