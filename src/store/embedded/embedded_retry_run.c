@@ -4,6 +4,8 @@
  *
  * Holds `cold`. First everything applied is made durable, so that what has ended stands in the
  * tables; if runs of the tree change before the plan is applied, all is done again.
+ *
+ * long file: one retry from the picture to the engine, in the order in which it happens.
  */
 #include "store/embedded/embedded_internal.h"
 

@@ -1,5 +1,7 @@
 /*
  * Claims and what becomes of them: ack, fail, nack, heartbeats, lost leases, time.
+ *
+ * long file: a claim's life, from being taken to its end; claims of one tree of runs among them.
  */
 #include "store/embedded/engine_internal.h"
 

@@ -4,6 +4,8 @@
  * Rows borrow text from jobs. A job that ended stays until the cut with its last image is finished,
  * and text that is replaced meanwhile is retired into the next cut, so what a cut refers to lives
  * until it is finished (invariant 7).
+ *
+ * long file: all that goes into a cut and what follows when it is durable, which must agree.
  */
 #include "store/embedded/engine_internal.h"
 
