@@ -144,7 +144,8 @@ struct qk_store_ops {
     /* The claimed sub-DAG node becomes the parent of this run, in one commit: run, nodes, and the
      * node's waiting state, in which it has neither lease nor worker. The lease is over then. A node
      * that has its run already, by this lease or an earlier one, waits for that: *child is its id,
-     * run and jobs are not looked at and may be NULL. Ends of the child end the node in their own
+     * run and jobs are not looked at and may be NULL. It may return before the commit: no job of the
+     * run starts earlier, and if the commit fails the node is claimed anew. Ends of the child end the node in their own
      * commit. QK_ELEASE, QK_EINVAL (there is no run yet, and none was given), QK_EREFUSED (nested
      * too deep; the message has the chain), and as submit_run. */
     qk_status (*expand)(qk_store *store, qk_id *child, const qk_lease *lease,
