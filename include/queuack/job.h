@@ -135,6 +135,9 @@ typedef struct qk_claimed {
     qk_duration timeout; /* qk_forever(): none */
     qk_time claimed_at;
     bool strict;
+    qk_id run_id; /* none outside a run */
+    const char *node_name; /* NULL outside a run */
+    int run_depth; /* of the run: 1, more for sub-DAGs; 0 outside a run */
 } qk_claimed;
 
 /* A set of claims. Everything in it lives until qk_claims_free. */

@@ -12,6 +12,7 @@
 #include <queuack/log.h>
 #include <queuack/metrics.h>
 #include <queuack/queue.h>
+#include <queuack/run.h>
 #include <queuack/task.h>
 #include <queuack/types.h>
 #include <queuack/upkeep.h>

@@ -9,6 +9,7 @@
 #define QUEUACK_WORKER_H
 
 #include <queuack/queue.h>
+#include <queuack/run.h>
 #include <queuack/task.h>
 
 #ifdef __cplusplus
@@ -60,12 +61,19 @@ typedef struct qk_worker_options {
     void *admit_user;
     bool adopt_orphans; /* this process becomes the parent of what commands leave behind, and reaps
                            it. For programs whose only children are the library's */
+    qk_id run; /* only jobs of this run, at every depth and of any queue; none: any. Such a pool
+                  ends when the run has */
 } qk_worker_options;
 
 #define QK_WORKER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         1, 0, false, NULL, 0, { 0 }, false, false, NULL, NULL, NULL, 0, 0, { 0 }, 0, NULL, NULL,   \
-            false                                                                                  \
+            false,                                                                                 \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
     }
 
 /* The queue must outlive the worker. */
@@ -103,6 +111,16 @@ QK_API qk_status qk_worker_plugin(qk_worker *worker, const char *path, qk_error 
 
 /* True if jobs of the kind can run here. */
 QK_API bool qk_worker_handles(const qk_worker *worker, const char *kind);
+
+/*
+ * Registers a factory of sub-DAGs: its nodes are claimed by workers that have it. It is called on a
+ * slot's thread when the node is ready; the DAG it builds becomes the node's run in one commit, and
+ * the slot is free. An error fails the attempt; a DAG that is not valid, or nested too deep, fails the
+ * node. Definitions in place and those that a task returned need no factory. Errors as
+ * qk_worker_handle.
+ */
+QK_API qk_status qk_worker_factory(qk_worker *worker, const char *name, qk_dag_factory_fn factory,
+                                   void *user, qk_error *err);
 
 /* Starts the slots and returns. The pool's threads block signals, and children that handlers make
  * inherit that. QK_EINVAL: there is nothing it could run. QK_ESTATE: it was started before. */
@@ -161,6 +179,14 @@ typedef struct qk_slot_state {
 
 /* Fills at most `max` entries and returns how many slots there are. */
 QK_API size_t qk_worker_slots_get(qk_slot_state *out, size_t max, const qk_worker *worker);
+
+/* Called once before the pool of qk_run_execute starts, to register what it needs. */
+typedef qk_status (*qk_register_fn)(qk_worker *worker, void *user, qk_error *err);
+
+/* Runs a run here, in a pool of `slots` (0: number of cores) that claims only its jobs, at every
+ * depth, and returns when it has ended. `reg` may be NULL. QK_EJOBFAILED: it did not end well. */
+QK_API qk_status qk_run_execute(qk_queue *queue, qk_id run, int slots, qk_register_fn reg,
+                                void *user, qk_error *err);
 
 /* hostname-pid-xxxxxxxx; borrowed. */
 QK_API const char *qk_worker_id(const qk_worker *worker);

@@ -13,6 +13,9 @@ extern const cli_command cli_cmd_jobs_list, cli_cmd_jobs_show, cli_cmd_jobs_why,
     cli_cmd_jobs_result, cli_cmd_jobs_logs, cli_cmd_jobs_wait, cli_cmd_jobs_retry,
     cli_cmd_jobs_cancel, cli_cmd_jobs_purge;
 extern const cli_command cli_cmd_dead_list, cli_cmd_dead_retry, cli_cmd_dead_purge;
+extern const cli_command cli_cmd_runs_list, cli_cmd_runs_show, cli_cmd_runs_tree,
+    cli_cmd_runs_graph, cli_cmd_runs_wait, cli_cmd_runs_retry, cli_cmd_runs_cancel,
+    cli_cmd_runs_pause, cli_cmd_runs_resume;
 extern const cli_command cli_cmd_queues_list, cli_cmd_queues_pause, cli_cmd_queues_resume,
     cli_cmd_queues_set;
 extern const cli_command cli_cmd_workers_list;

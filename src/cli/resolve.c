@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "run_args.h"
 #include "values.h"
 
 #define SUFFIX_MIN 6
@@ -73,8 +74,29 @@ static bool is_suffix(const char *text)
     return digits >= SUFFIX_MIN && digits <= 32;
 }
 
+/* RUN/NODE; a node's name may hold a slash itself, a run as written here does not. */
+static qk_status resolve_node(cli *cli, qk_id *out, const char *text, const char *slash)
+{
+    qk_id run;
+    qk_job *job = NULL;
+    char name[QK_NAME_MAX + 1] = "";
+    if ((size_t)(slash - text) >= sizeof(name))
+        return cli_error(&cli->err, QK_EINVAL, "what stands before the / is too long for a run");
+    memcpy(name, text, (size_t)(slash - text));
+    qk_status rc = cli_resolve_run(cli, &run, name);
+    if (!rc)
+        rc = qk_run_node(&job, cli->queue, run, slash + 1, &cli->err);
+    if (!rc)
+        *out = job->id;
+    qk_job_free(job);
+    return rc;
+}
+
 qk_status cli_resolve(cli *cli, qk_id *out, const char *text)
 {
+    const char *slash = strchr(text, '/');
+    if (slash && slash != text && slash[1])
+        return resolve_node(cli, out, text, slash);
     if (qk_id_parse(out, text) == QK_OK && !qk_id_is_none(*out))
         return QK_OK;
     if (text[0] == '@')

@@ -18,6 +18,7 @@
 #include <queuack/job.h>
 #include <queuack/metrics.h>
 #include <queuack/queue.h>
+#include <queuack/run.h>
 #include <queuack/upkeep.h>
 
 #include "util/log.h"
@@ -55,10 +56,26 @@ typedef struct qk__new_job {
     const char *kind, *queue, *payload; /* payload: JSON text */
     size_t payload_length;
     const char *unique_key, *name; /* NULL: none */
+    /* In a run: the node's name; its condition (valid, see dag/condition.h); of a sub-DAG node the
+     * factory that claims have to ask for, as kind "dag:<factory>". NULL: none. */
+    const char *node, *when, *factory;
     const char *tags; /* JSON array text, NULL: none */
     const qk_id *needs;
     size_t needs_count;
 } qk__new_job;
+
+/* A run to be submitted. */
+typedef struct qk__new_run {
+    qk_id id;
+    bool id_given; /* by the caller, so that it may exist already */
+    qk_id parent_job; /* none, or set by expand */
+    const char *name;
+    const char *description, *trigger; /* NULL: none */
+    const char *metadata, *params; /* JSON text, NULL: none */
+    int64_t scheduled_for_us; /* 0: none */
+    const char *definition; /* JSON text, NULL: none */
+    size_t definition_length;
+} qk__new_run;
 
 typedef struct qk__claim_request {
     const char *const *queues; /* strict order, at least one */
@@ -70,7 +87,26 @@ typedef struct qk__claim_request {
     int64_t wait_us; /* 0: do not wait; INT64_MAX: for ever */
     int64_t lease_us; /* 0: as long as the job's timeout, 300 s if it has none */
     bool strict;
+    qk_id root_run; /* only jobs of this run and of those below; none: any. queue_count may be 0 */
 } qk__claim_request;
+
+/* What a job's parents left. */
+typedef struct qk__upstream_node {
+    qk_id id;
+    const char *node; /* NULL: not of a run */
+    qk_job_status status;
+    int32_t attempt;
+    const char *result; /* JSON text; NULL: none, or `large` */
+    bool large; /* to be fetched by `result` */
+} qk__upstream_node;
+
+typedef struct qk__upstream {
+    size_t count;
+    qk__upstream_node *items;
+} qk__upstream;
+
+/* Results above this many bytes are `large`. */
+#define QK__UPSTREAM_INLINE_MAX 4096
 
 /* What a pool tells about itself for the `workers` view. */
 typedef struct qk__worker_info {
@@ -100,7 +136,38 @@ struct qk_store_ops {
     qk_status (*enqueue)(qk_store *store, qk_enqueued *out, const qk__new_job *jobs, size_t count,
                          qk_error *err);
 
-    /* Highest priority first, then lowest sequence number. A job is handed out only once its
+    /* A run and all its nodes (in an order with parents first), or nothing. *out: its id; duplicate:
+     * a run of that id existed, and nothing changed. Also: as enqueue, "job <index>: " included. */
+    qk_status (*submit_run)(qk_store *store, qk_enqueued *out, const qk__new_run *run,
+                            const qk__new_job *jobs, size_t count, qk_error *err);
+
+    /* The claimed sub-DAG node becomes the parent of this run, in one commit: run, nodes, and the
+     * node's waiting state, in which it has neither lease nor worker. The lease is over then. A node
+     * that has its run already, by this lease or an earlier one, waits for that: *child is its id,
+     * run and jobs are not looked at and may be NULL. It may return before the commit: no job of the
+     * run starts earlier, and if the commit fails the node is claimed anew. Ends of the child end the node in their own
+     * commit. QK_ELEASE, QK_EINVAL (there is no run yet, and none was given), QK_EREFUSED (nested
+     * too deep; the message has the chain), and as submit_run. */
+    qk_status (*expand)(qk_store *store, qk_id *child, const qk_lease *lease,
+                        const qk__new_run *run, const qk__new_job *jobs, size_t count,
+                        qk_error *err);
+
+    /* The parents of a job that is live, in one allocation that free() frees; those of others are none.
+     * Of the result of a sub-DAG node, a reference, only that it is large is told. */
+    qk_status (*upstream)(qk_store *store, qk__upstream **out, qk_id job, qk_error *err);
+
+    /* The result of a done job as JSON text (NULL: none), the caller frees; that of a sub-DAG node is
+     * the map of its run's leaf results, put together now. QK_ENOTFOUND, QK_ESTATE (not done). */
+    qk_status (*result)(qk_store *store, char **out, qk_id job, qk_error *err);
+
+    /* Nodes for the run of a claimed job, as expand does: held only with the lease (QK_ELEASE). `node`
+     * names must be new in the run (QK_ECONFLICT); needs may be any of its jobs. QK_EINVAL: the
+     * job is of no run. */
+    qk_status (*add_nodes)(qk_store *store, const qk_lease *lease, const qk__new_job *jobs,
+                           size_t count, qk_error *err);
+
+    /* A job with a condition is handed out only if that holds; otherwise it is skipped.
+     * Highest priority first, then lowest sequence number. A job is handed out only once its
      * enqueue is durable; strict claims (the store's, the request's, a job's own) once the claim is.
      * QK_EMPTY when the wait ended without one. */
     qk_status (*claim)(qk_store *store, qk_claims **out, const qk__claim_request *request,
@@ -163,6 +230,27 @@ struct qk_store_ops {
     /* Does not touch the disk. */
     qk_status (*backlog)(qk_store *store, qk__backlog *out, const qk__claim_request *request,
                          qk_error *err);
+
+    /* QK_ENOTFOUND from all that name a run. A run in memory is told as it is now, which may be ahead
+     * of the disk; lists and trees as they are durable. */
+    qk_status (*run_get)(qk_store *store, qk_run **out, qk_id run, qk_error *err);
+    qk_status (*run_list)(qk_store *store, qk_run_list **out, const qk_run_filter *filter,
+                          qk_error *err);
+    /* The run and everything below it: one query, whatever the depth. */
+    qk_status (*run_tree)(qk_store *store, qk_run_tree **out, qk_id run, qk_error *err);
+    /* The job of a node. QK_ENOTFOUND also: no such node. */
+    qk_status (*run_node)(qk_store *store, qk_id *out, qk_id run, const char *node, qk_error *err);
+    /* QK_OK once the run has ended and that is durable, or once it differs from *seen (may be NULL);
+     * QK_ETIMEDOUT. Does not touch the disk while the run is in memory. */
+    qk_status (*run_wait)(qk_store *store, qk_run_progress *out, qk_id run,
+                          const qk_run_progress *seen, int64_t timeout_us, qk_error *err);
+    /* Every node that is live, at every depth, in one commit. QK_ESTATE: it has ended. */
+    qk_status (*run_cancel)(qk_store *store, qk_id run, qk_error *err);
+    /* QK_ESTATE: it has ended, or is so already. */
+    qk_status (*run_pause)(qk_store *store, qk_id run, bool paused, qk_error *err);
+    /* Opens again what is unfinished (or, with `from`, that node and all downstream) as run.h says,
+     * in one commit, at every depth. QK_ESTATE. */
+    qk_status (*run_retry)(qk_store *store, qk_id run, const qk_id *from, qk_error *err);
 
     /* Announces a worker (its first call), renews it, or with gone = true withdraws it. May be
      * written later than it returns. */

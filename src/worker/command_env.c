@@ -138,6 +138,36 @@ static qk_status set(qk__command_env *env, const char *name, const char *value)
     return set_var(env, asprintf(&var, "%s=%s", name, value) < 0 ? NULL : var);
 }
 
+/* What the parents left, for a node of a run that has any. */
+static qk_status write_results(qk__command_env *env, const qk__slot *slot, const char *id,
+                               const char *attempt)
+{
+    const char *text = NULL;
+    size_t parents = 0;
+    qk_task *task = (qk_task *)(uintptr_t)&slot->task;
+    if (qk_task_parent_count(&parents, task, NULL) != QK_OK || parents == 0)
+        return QK_OK;
+    if (qk_task_upstream_all(&text, task, NULL) != QK_OK ||
+        asprintf(&env->upstream_path, "%s/%s-%s.upstream", slot->pool->command_dir, id, attempt) <
+            0) {
+        env->upstream_path = NULL;
+        return QK_ENOMEM;
+    }
+    size_t length = strlen(text), written = 0;
+    int fd = open(env->upstream_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+    while (fd >= 0 && written < length) {
+        ssize_t some = write(fd, text + written, length - written);
+        if (some < 0 && errno == EINTR)
+            continue;
+        if (some <= 0)
+            break;
+        written += (size_t)some;
+    }
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 && written == length ? QK_OK : QK_EIO;
+}
+
 static qk_status set_job(qk__command_env *env, const qk__slot *slot, const qk_claimed *claim)
 {
     const qk_worker *pool = slot->pool;
@@ -154,6 +184,10 @@ static qk_status set_job(qk__command_env *env, const qk__slot *slot, const qk_cl
         return QK_ENOMEM;
     snprintf(env->mark.job, sizeof(env->mark.job), "QUEUACK_JOB_ID=%s", id);
     snprintf(env->mark.attempt, sizeof(env->mark.attempt), "QUEUACK_ATTEMPT=%s", attempt);
+    if (!qk_id_is_none(claim->run_id) && write_results(env, slot, id, attempt) != QK_OK)
+        return QK_ENOMEM;
+    bool in_run = !qk_id_is_none(claim->run_id);
+    char run[QK_ID_TEXT_SIZE];
     const char *const vars[][2] = {
         { "QUEUACK_DB", qk_queue_path(pool->queue) },
         { "QUEUACK_JOB_ID", id },
@@ -161,7 +195,9 @@ static qk_status set_job(qk__command_env *env, const qk__slot *slot, const qk_cl
         { "QUEUACK_SLOT", number },
         { "QUEUACK_RESULT", env->result_path },
         { "QUEUACK_PROGRESS", env->progress_path },
-        { "QUEUACK_UPSTREAM", pool->upstream_path },
+        { "QUEUACK_UPSTREAM", env->upstream_path ? env->upstream_path : pool->upstream_path },
+        { "QUEUACK_RUN_ID", in_run ? qk_id_format(run, claim->run_id) : NULL },
+        { "QUEUACK_NODE", claim->node_name },
     };
     for (size_t i = 0; i < sizeof(vars) / sizeof(vars[0]); i++) {
         if (set(env, vars[i][0], vars[i][1]) != QK_OK)
@@ -201,6 +237,9 @@ void qk__command_env_dispose(qk__command_env *env)
         unlink(env->result_path);
     if (env->progress_path)
         unlink(env->progress_path);
+    if (env->upstream_path)
+        unlink(env->upstream_path);
+    free(env->upstream_path);
     free(env->result_path);
     free(env->progress_path);
     for (size_t i = 0; i < env->own_count; i++)

@@ -15,7 +15,7 @@ typedef struct qk__command_env {
     char **own; /* those of `vars` that are freed with it */
     size_t own_count, own_capacity;
     qk__mark mark;
-    char *result_path, *progress_path; /* files the command may write */
+    char *result_path, *progress_path, *upstream_path; /* files the command may write */
 } qk__command_env;
 
 /* The pool's environment, then the payload's "env" object (NULL: none; its values are strings),

@@ -107,16 +107,23 @@ qk_status qk__handlers_seal(qk_worker *pool, qk_error *err)
         if (rc != QK_OK && rc != QK_ECONFLICT)
             return rc;
     }
-    if (pool->handler_count == 0)
+    if (pool->handler_count == 0 && pool->factory_count == 0)
         return qk__error(err, QK_EINVAL,
                          "the worker has no handlers: register one with qk_worker_handle");
+    const qk__handler subdag = { .fn = qk__subdag_run, .user = pool };
+    qk_status rc = add(pool, "dag", &subdag, err);
+    if (rc != QK_OK && rc != QK_ECONFLICT)
+        return rc;
     qsort(pool->handlers, pool->handler_count, sizeof(*pool->handlers), compare);
     free(pool->kinds);
-    pool->kinds = calloc(pool->handler_count, sizeof(*pool->kinds));
+    pool->kind_count = pool->handler_count + pool->factory_count;
+    pool->kinds = calloc(pool->kind_count, sizeof(*pool->kinds));
     if (!pool->kinds)
         return qk__error(err, QK_ENOMEM, "out of memory for the worker");
     for (size_t i = 0; i < pool->handler_count; i++)
         pool->kinds[i] = pool->handlers[i].kind;
+    for (size_t i = 0; i < pool->factory_count; i++)
+        pool->kinds[pool->handler_count + i] = pool->factories[i].route;
     return QK_OK;
 }
 

@@ -104,6 +104,7 @@ static void init_locks(qk_worker *pool)
 
     pthread_mutex_init(&pool->lock, NULL);
     pthread_mutex_init(&pool->keeper_lock, NULL);
+    pthread_mutex_init(&pool->shared_lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&pool->wake, &attributes);
@@ -129,6 +130,10 @@ static void free_pool(qk_worker *pool)
     free(pool->queues_json);
     qk__handlers_free(pool);
     qk__plugins_close(pool);
+    free(pool->factories);
+    for (size_t i = 0; i < QK__SHARED_MAX; i++)
+        qk__shared_drop(pool->shared[i]);
+    pthread_mutex_destroy(&pool->shared_lock);
     qk__keeper_free(pool->keeper);
     qk__procs_close(pool->procs);
     if (pool->logs_dir >= 0)
@@ -174,7 +179,8 @@ static void fill_pool(qk_worker *pool, qk_queue *queue, const qk_worker_options 
     pool->log = qk__queue_log(queue);
     pool->max_payload = qk__queue_max_payload(queue);
     pool->fork_generation = qk__fork_generation();
-    pool->drain = options->drain;
+    pool->drain = options->drain || !qk_id_is_none(options->run);
+    pool->run = options->run;
     pool->no_commands = options->no_commands;
     pool->handle_signals = options->handle_signals;
     pool->on_finished = options->on_finished;
@@ -258,11 +264,12 @@ void qk__pool_request(const qk_worker *pool, qk__claim_request *request)
         .queues = (const char *const *)pool->queues,
         .queue_count = pool->queue_count,
         .kinds = pool->kinds,
-        .kind_count = pool->handler_count,
+        .kind_count = pool->kind_count,
         .worker_id = pool->id,
         .max = 1,
         .lease_us = pool->lease_us,
         .strict = qk__queue_strict(pool->queue),
+        .root_run = pool->run,
     };
 }
 

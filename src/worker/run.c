@@ -86,7 +86,7 @@ static int64_t begin(qk__slot *slot, const qk_claimed *claim)
         slot->deadline_us = now + claim->timeout.us;
     task->claim = claim;
     atomic_store_explicit(&task->cancelled, false, memory_order_relaxed);
-    task->permanent = false;
+    task->permanent = task->expanded = false;
     task->progress_dirty = false;
     task->progress_sent_us = 0;
     int64_t by = slot->deadline_us < now + QK__TICK_US ? slot->deadline_us : now + QK__TICK_US;
@@ -143,7 +143,7 @@ static void judge(qk__slot *slot, qk_outcome *outcome)
         outcome->verdict = QK_VERDICT_NACK;
         outcome->permanent = outcome->has_exit_code = false;
     }
-    if (slot->reason == QK__CUT_LOST)
+    if (slot->reason == QK__CUT_LOST && !task->expanded)
         atomic_fetch_add(&slot->pool->lost, 1);
 }
 
@@ -154,7 +154,7 @@ static size_t finish(qk__slot *slot, qk_outcome *outcome, bool *progress)
 
     pthread_mutex_lock(&slot->lock);
     judge(slot, outcome);
-    bool counts = !slot->reported && slot->reason != QK__CUT_LOST;
+    bool counts = !slot->reported && slot->reason != QK__CUT_LOST && !task->expanded;
     if (counts)
         gather(slot, outcome);
     slot->running = false;
@@ -207,6 +207,8 @@ void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
     else
         qk__command_run(slot, &outcome);
     size_t gathered = finish(slot, &outcome, &progress);
+    if (slot->task.upstream)
+        qk__task_forget(&slot->task);
 
     int64_t ended = machine_ns();
     int64_t sample = (ended - slot->measured_ns) / 1000;

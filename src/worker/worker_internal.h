@@ -23,6 +23,8 @@
 
 #include <queuack/worker.h>
 
+#include "store/store.h"
+
 #include "queue/queue_internal.h"
 #include "worker/outbox.h"
 #include "worker/procs.h"
@@ -37,6 +39,7 @@
 #define QK__BEAT_US 10000000 /* an idle keeper looks, and tells the store it lives, so often */
 #define QK__EWMA_UNKNOWN UINT_MAX
 #define QK__NEVER INT64_MAX
+#define QK__SHARED_MAX 16 /* large results kept for further readers */
 
 /* A program that handles a kind. */
 typedef struct qk__program {
@@ -75,6 +78,21 @@ typedef enum qk__cut_reason {
     QK__CUT_STOP = 3, /* the pool stops hard */
 } qk__cut_reason;
 
+/* A large result, shared by all tasks that read it. */
+typedef struct qk__shared {
+    atomic_uint references;
+    qk_id job;
+    int32_t attempt;
+    char *text;
+} qk__shared;
+
+/* A factory of sub-DAGs. Constant once the pool has started. */
+typedef struct qk__factory {
+    char route[QK_NAME_MAX + 5]; /* "dag:" and the name: what is claimed */
+    qk_dag_factory_fn fn;
+    void *user;
+} qk__factory;
+
 typedef struct qk__slot qk__slot;
 typedef struct qk__keeper qk__keeper;
 typedef struct qk__plugin qk__plugin;
@@ -99,6 +117,11 @@ struct qk_task {
     double progress;
     int64_t progress_sent_us;
     char progress_message[256]; /* empty: none */
+    qk__upstream *upstream; /* read on first use; the slot's thread and the handler's */
+    qk__shared **borrowed; /* large results that the handler has */
+    size_t borrowed_count;
+    char *all; /* the last map of results */
+    bool expanded; /* it is a sub-DAG node now, and waits without us */
 };
 
 struct qk__slot {
@@ -157,6 +180,10 @@ struct qk_worker {
     const char **kinds; /* into handlers; made at start */
     qk__handler *handlers; /* sorted by kind from start on */
     size_t handler_count, handler_capacity;
+    qk__factory *factories;
+    size_t factory_count;
+    size_t kind_count; /* of kinds: handlers' and factories' */
+    qk_id run; /* only its jobs; none: any */
     int64_t lease_us;
     size_t max_payload;
     char **environment; /* for commands: the process's at start, NULL-terminated */
@@ -205,6 +232,9 @@ struct qk_worker {
     pthread_t keeper_thread;
     qk__keeper *keeper;
     qk__outbox outbox;
+    pthread_mutex_t shared_lock; /* the results below; nothing else is locked meanwhile */
+    qk__shared *shared[QK__SHARED_MAX]; /* NULL: free */
+    size_t shared_next;
 };
 
 static inline int64_t qk__pool_now(const qk_worker *pool)
@@ -283,6 +313,13 @@ void *qk__slot_main(void *slot);
 void qk__slot_run(qk__slot *slot, const qk_claimed *claim);
 /* Hands the gathered outcomes to the store. The slot's thread. */
 void qk__slot_report(qk__slot *slot);
+
+/* upstream.c */
+void qk__task_forget(qk_task *task); /* what it borrowed from upstream */
+void qk__shared_drop(qk__shared *shared); /* NULL-safe */
+
+/* subdag.c: the handler of the kind "dag"; user is the pool. */
+qk_status qk__subdag_run(qk_task *task, void *user, qk_error *err);
 
 /* keeper.c */
 qk__keeper *qk__keeper_new(qk_worker *pool); /* NULL: out of memory */

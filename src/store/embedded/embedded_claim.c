@@ -81,6 +81,9 @@ static void fill_item(qk_claimed *item, const qk__grant *grant, const qk__text *
     item->kind = put_text(at, grant->kind, strlen(grant->kind));
     item->queue = put_text(at, grant->queue, strlen(grant->queue));
     item->name = grant->name == NULL ? NULL : put_text(at, grant->name, strlen(grant->name));
+    item->node_name = grant->node == NULL ? NULL : put_text(at, grant->node, strlen(grant->node));
+    item->run_id = grant->run;
+    item->run_depth = grant->depth;
     item->payload = put_text(at, payload->data, payload->length);
     item->payload_length = payload->length;
     item->attempts = grant->attempts;
@@ -100,7 +103,7 @@ static qk_claims *pack(const qk__grant *grants, size_t count, const char *worker
     for (size_t i = 0; i < count; i++) {
         const qk__text *payload = payload_of(&grants[i], fetched, &resident);
         size += text_size(grants[i].kind) + text_size(grants[i].queue) + text_size(grants[i].name) +
-                (payload == NULL ? none.length : payload->length) + 1;
+                text_size(grants[i].node) + (payload == NULL ? none.length : payload->length) + 1;
     }
     qk_claims *claims = malloc(size);
     if (claims == NULL) {
@@ -193,6 +196,24 @@ static qk_status deliver(struct embedded *store, qk__grant *grants, size_t count
     return rc;
 }
 
+/* Claims; a job whose condition is false is skipped, and others are looked for. */
+static size_t claim_true(struct embedded *store, const qk__claim_request *request,
+                         qk__grant *grants, qk_status *rc, qk_error *err)
+{
+    for (;;) {
+        size_t count = qk__engine_claim(store->engine, embedded_now(store), request, grants);
+        size_t kept = count;
+        *rc = count == 0 ? QK_OK : conditions_apply(store, grants, &kept, err);
+        if (*rc != QK_OK) {
+            give_back(store, grants, kept, request->worker_id);
+            return 0;
+        }
+        if (kept > 0 || count == 0) {
+            return kept;
+        }
+    }
+}
+
 static bool wait_for_work(struct embedded *store, const qk__claim_request *request, int64_t end_us)
 {
     int64_t left = INT64_MAX;
@@ -232,13 +253,14 @@ qk_status embedded_claim(qk_store *base, qk_claims **out, const qk__claim_reques
     if (rc == QK_OK) {
         int64_t end_us = end_of_wait(store, request->wait_us);
         size_t count = 0;
-        while (!store->suspended && !store->broken &&
-               (count = qk__engine_claim(store->engine, embedded_now(store), request, grants)) ==
-                   0 &&
+        while (!store->suspended && !store->broken && rc == QK_OK &&
+               (count = claim_true(store, request, grants, &rc, err)) == 0 &&
                wait_for_work(store, request, end_us)) {
         }
         announce(store);
-        rc = count == 0 ? QK_EMPTY : deliver(store, grants, count, request->worker_id, out, err);
+        rc = rc != QK_OK  ? rc
+             : count == 0 ? QK_EMPTY
+                          : deliver(store, grants, count, request->worker_id, out, err);
         if (store->stopping && rc == QK_EMPTY) {
             rc = qk__error(err, QK_ECLOSED, "the store is being closed");
         }

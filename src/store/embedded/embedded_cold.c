@@ -35,6 +35,7 @@ static void take_ext(qk__cold_job *job, const qk__row *row)
     if (reason != NULL && strncmp(reason, "parent_failed:", 14) == 0) {
         (void)qk_id_parse(&job->cause, reason + 14);
         job->cause_us = (int64_t)json_integer_value(json_object_get(ext, "ct"));
+        job->cause_outside = json_object_get(ext, "ox") != NULL;
     }
     json_decref(ext);
 }
@@ -43,29 +44,10 @@ static void fill(qk__cold_job *job, const qk__row *row)
 {
     job->found = true;
     job->status = row->status;
+    job->run = row->related;
     job->cause_us = row->finished_us;
     copy_name(job->kind, row->kind);
     copy_name(job->queue, row->queue);
-}
-
-/* Why a parent did not end well decides what its children are told: that needs its full row. */
-static qk_status fill_reasons(struct embedded *store, qk__cold_job *jobs, size_t count,
-                              qk_error *err)
-{
-    qk_status rc = QK_OK;
-    for (size_t i = 0; rc == QK_OK && i < count; i++) {
-        qk__row_set set = { NULL, 0, NULL };
-        if (!jobs[i].found || jobs[i].status == QK_JOB_DONE) {
-            continue;
-        }
-        rc = qk__reader_ended(store->reader, &set, jobs[i].id, err);
-        if (rc == QK_OK && set.count > 0) {
-            fill(&jobs[i], &set.rows[0]);
-            take_ext(&jobs[i], &set.rows[0]);
-        }
-        qk__row_set_dispose(&set);
-    }
-    return rc;
 }
 
 static size_t merge_ids(qk__cold_job *jobs, size_t known, const qk_id *ids, size_t count)
@@ -103,9 +85,9 @@ qk_status cold_lookup(struct embedded *store, const qk_id *ids, size_t count, qk
         qk__cold_job *job = bsearch(&hits.rows[i].id, jobs, total, sizeof *jobs, by_id);
         if (job != NULL) {
             fill(job, &hits.rows[i]);
+            take_ext(job, &hits.rows[i]);
         }
     }
-    rc = rc == QK_OK ? fill_reasons(store, jobs, total, err) : rc;
     qk__row_set_dispose(&hits);
     if (rc != QK_OK) {
         free(jobs);

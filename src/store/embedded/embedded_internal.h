@@ -163,7 +163,40 @@ qk_status cold_parents(struct embedded *store, qk_id child, qk_id **out, size_t 
 /* What an engine's answer about this job means to people; `verb`: what it could not be. */
 qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb);
 
+/* embedded_runs.c */
+/* Facts about each of these runs, whose ids are set; they come back sorted. As cold_lookup. */
+qk_status run_facts(struct embedded *store, qk__run_facts *facts, size_t count, qk_error *err);
+qk_status cold_for_jobs(struct embedded *store, const qk__new_job *jobs, size_t count,
+                        qk__cold_set *cold, bool *read, qk_error *err);
+
+/* embedded_upstream.c. Without `lock`. */
+qk_status embedded_upstream(qk_store *base, qk__upstream **out, qk_id job, qk_error *err);
+qk_status embedded_result(qk_store *base, char **out, qk_id job, qk_error *err);
+/* embedded_condition.c: skips claimed jobs whose condition is false; the rest stays in `grants`. With
+ * `lock` held, released meanwhile if there are conditions. */
+qk_status conditions_apply(struct embedded *store, qk__grant *grants, size_t *count, qk_error *err);
+
+/* embedded_retry_run.c; what: enum retry_what. Without `lock`. */
+qk_status retry_in_run(struct embedded *store, int what, qk_id run, qk_id node, qk_error *err);
+
 /* The slots of qk_store_ops. */
+qk_status embedded_run_get(qk_store *base, qk_run **out, qk_id run, qk_error *err);
+qk_status embedded_run_list(qk_store *base, qk_run_list **out, const qk_run_filter *filter,
+                            qk_error *err);
+qk_status embedded_run_tree(qk_store *base, qk_run_tree **out, qk_id run, qk_error *err);
+qk_status embedded_run_node(qk_store *base, qk_id *out, qk_id run, const char *node, qk_error *err);
+qk_status embedded_run_wait(qk_store *base, qk_run_progress *out, qk_id run,
+                            const qk_run_progress *seen, int64_t timeout_us, qk_error *err);
+qk_status embedded_run_cancel(qk_store *base, qk_id run, qk_error *err);
+qk_status embedded_run_pause(qk_store *base, qk_id run, bool paused, qk_error *err);
+qk_status embedded_run_retry(qk_store *base, qk_id run, const qk_id *from, qk_error *err);
+qk_status embedded_submit_run(qk_store *base, qk_enqueued *out, const qk__new_run *run,
+                              const qk__new_job *jobs, size_t count, qk_error *err);
+qk_status embedded_add_nodes(qk_store *base, const qk_lease *lease, const qk__new_job *jobs,
+                             size_t count, qk_error *err);
+qk_status embedded_expand(qk_store *base, qk_id *child, const qk_lease *lease,
+                          const qk__new_run *run, const qk__new_job *jobs, size_t count,
+                          qk_error *err);
 qk_status embedded_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
                            qk_error *err);
 qk_status embedded_claim(qk_store *base, qk_claims **out, const qk__claim_request *request,

@@ -5,6 +5,8 @@
  */
 #include "store/embedded/embedded_internal.h"
 
+#include "store/embedded/embedded_retry.h"
+
 #include "util/error.h"
 
 #include <stdlib.h>

@@ -35,6 +35,26 @@ static qk_status explain(qk_status rc, qk_error *err)
     return rc == QK_ENOMEM ? no_memory(err) : rc;
 }
 
+static qk_status recount_runs(struct embedded *store, qk__engine *engine, qk_error *err)
+{
+    qk_id *ids = NULL;
+    size_t count = 0;
+    qk_status rc = explain(qk__engine_loaded_runs(engine, &ids, &count), err);
+    qk__run_facts *facts = count == 0 ? NULL : calloc(count, sizeof *facts);
+    for (size_t i = 0; facts != NULL && i < count; i++) {
+        facts[i].id = ids[i];
+    }
+    if (rc == QK_OK && count > 0) {
+        rc = facts == NULL ? no_memory(err) : run_facts(store, facts, count, err);
+    }
+    if (rc == QK_OK) {
+        qk__engine_run_facts(engine, facts, count);
+    }
+    free(facts);
+    free(ids);
+    return rc;
+}
+
 static qk_status recover(struct embedded *store, qk__engine *engine, bool clean, qk_error *err)
 {
     qk_id *parents = NULL;
@@ -44,6 +64,7 @@ static qk_status recover(struct embedded *store, qk__engine *engine, bool clean,
     if (rc == QK_OK && count > 0) {
         rc = cold_lookup(store, parents, count, &cold, err);
     }
+    rc = rc == QK_OK ? recount_runs(store, engine, err) : rc;
     if (rc == QK_OK) {
         rc = explain(qk__engine_recover(engine, embedded_now(store), clean, &cold), err);
     }

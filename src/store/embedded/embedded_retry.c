@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "store/embedded/embedded_internal.h"
+#include "store/embedded/embedded_retry.h"
 #include "util/error.h"
 
 struct ended_job {
@@ -102,25 +103,32 @@ qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
     struct embedded *store = embedded_of(base);
     struct ended_job ended = { 0 };
     qk__row row;
+    qk_id run = { { 0 } };
     pthread_mutex_lock(&store->cold);
     qk_status rc = enter_to_write(store, err);
     if (rc == QK_OK) {
         /* What ended just now must be durable, or the history would show an older picture. */
         rc = wait_durable(store, present_gate(store), err);
         bool in_memory = qk__engine_get(store->engine, job, &row, NULL);
+        run = in_memory ? row.related : run;
         leave(store);
         rc = rc == QK_OK ? borrow_database(store, err) : rc;
         if (rc == QK_OK) {
             rc = read_ended(store, job, in_memory, &ended, err);
             return_database(store);
+            run = ended.image.count > 0 ? ended.image.rows[0].related : run;
         }
     }
-    if (rc == QK_OK && (rc = enter_to_write(store, err)) == QK_OK) {
+    bool in_run = rc == QK_OK && !qk_id_is_none(run);
+    if (rc == QK_OK && !in_run && (rc = enter_to_write(store, err)) == QK_OK) {
         rc = retry_locked(store, job, &ended, err);
         leave(store);
     }
     pthread_mutex_unlock(&store->cold);
     ended_dispose(&ended);
+    if (in_run) {
+        return retry_in_run(store, RETRY_NODE, run, job, err);
+    }
     if (rc == QK_EMPTY) {
         return qk__error(err, QK_ESTATE, "its parents changed meanwhile: try again");
     }

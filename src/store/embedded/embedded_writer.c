@@ -94,7 +94,7 @@ static bool turn_is_due(struct embedded *store, bool idle)
         return false;
     }
     store->journal->ops->size(store->journal, &rows, &commits, &bytes);
-    uint64_t live = qk__engine_live(store->engine);
+    uint64_t live = qk__engine_weight(store->engine);
     if (store->full_settle) {
         return true;
     }

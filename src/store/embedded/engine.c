@@ -53,6 +53,7 @@ void qk__engine_free(qk__engine *engine)
         extra = following;
     }
     free_loose(engine);
+    runs_free(engine);
     names_free(engine);
     for (uint32_t i = 0; i < engine->chunk_count; i++) {
         free(engine->chunks[i]);
@@ -132,6 +133,17 @@ qk_status qk__engine_visit(const qk__engine *engine, qk__engine_visit_fn visit, 
             visit(user, &row);
         }
     }
+    for (size_t i = 0; rc == QK_OK && i < engine->runs.count; i++) {
+        qk__buffer_clear(&ext);
+        if (engine->runs.items[i] == NULL) {
+            continue;
+        }
+        rc = run_row(engine->runs.items[i], &row, &ext) ? QK_OK : QK_ENOMEM;
+        fix_ext(&row, &ext);
+        if (rc == QK_OK) {
+            visit(user, &row);
+        }
+    }
     for (size_t i = 0; rc == QK_OK && i < engine->workers.count; i++) {
         worker_row(engine, &engine->workers.items[i], &row);
         visit(user, &row);
@@ -170,7 +182,7 @@ static bool kind_asked(const qk__engine *engine, uint32_t kind, const qk__claim_
 static void backlog_add(const qk__engine *engine, const struct job *job,
                         const qk__claim_request *request, qk__backlog *out)
 {
-    if (!kind_asked(engine, policy_of(engine, job)->kind, request)) {
+    if (!kind_asked(engine, policy_of(engine, job)->route, request)) {
         out->other_kinds += job->status == QK_JOB_PENDING;
         return;
     }
@@ -183,6 +195,18 @@ void qk__engine_backlog(const qk__engine *engine, const qk__claim_request *reque
                         qk__backlog *out)
 {
     memset(out, 0, sizeof *out);
+    for (size_t i = 0; !qk_id_is_none(request->root_run) && i < engine->runs.count; i++) {
+        const struct run *run = engine->runs.items[i];
+        for (size_t k = 0;
+             run != NULL && memcmp(run->root.bytes, request->root_run.bytes, 16) == 0 &&
+             k < run->node_count;
+             k++) {
+            const struct job *job = job_at(engine, run->nodes[k]);
+            if (job->used && job->run == run->index) {
+                backlog_add(engine, job, request, out);
+            }
+        }
+    }
     for (size_t i = 0; i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
         if (queue == NULL || queue->counts[QK_JOB_PENDING] + queue->counts[QK_JOB_DELAYED] +
@@ -224,6 +248,11 @@ qk_status qk__engine_pinned(const qk__engine *engine, qk_id **out, size_t *count
 size_t qk__engine_live(const qk__engine *engine)
 {
     return engine->used;
+}
+
+size_t qk__engine_weight(const qk__engine *engine)
+{
+    return engine->used + engine->edges + 2 * (size_t)engine->run_count;
 }
 
 bool qk__engine_take_warning(qk__engine *engine, const char **queue, uint64_t *waiting)

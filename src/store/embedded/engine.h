@@ -52,8 +52,19 @@ typedef struct qk__cold_job {
     bool continue_on_failure;
     int64_t cause_us; /* when the job that caused a failure or skip ended */
     qk_id cause; /* that job; none for a condition */
+    bool cause_outside; /* the cause is not in its own run */
+    qk_id run; /* none: outside */
     char kind[QK_NAME_MAX + 1], queue[QK_NAME_MAX + 1];
 } qk__cold_job;
+
+/* Facts about a run, recounted from its ended jobs that are not in memory. */
+typedef struct qk__run_facts {
+    qk_id id;
+    bool found;
+    uint8_t status; /* qk_run_status */
+    uint64_t counts[QK_JOB_STATUS_COUNT];
+    uint64_t bad; /* jobs that make it fail */
+} qk__run_facts;
 
 typedef struct qk__cold_set {
     const qk__cold_job *jobs; /* sorted by id */
@@ -70,11 +81,27 @@ qk_status qk__engine_enqueue(qk__engine *engine, qk__now now, qk_enqueued *out,
                              const qk__new_job *jobs, size_t count, const qk__cold_set *cold,
                              qk_error *err);
 
+/* A run with all its nodes, or none of it. *duplicate: it is in memory already. Errors as enqueue. */
+qk_status qk__engine_submit(qk__engine *engine, qk__now now, bool *duplicate,
+                            const qk__new_run *run, const qk__new_job *jobs, size_t count,
+                            const qk__cold_set *cold, qk_error *err);
+/* True if the node has a child run already, whoever made it. */
+bool qk__engine_child(const qk__engine *engine, const qk_lease *lease, qk_id *child);
+/* The claimed node becomes the parent of `run`, or waits again for the child it had (*child). That
+ * may have ended and left the memory: then its facts are needed (QK_EMPTY). QK_ELEASE, QK_EINVAL
+ * (no run given, and there is none), QK_EREFUSED (nested too deep). */
+qk_status qk__engine_expand(qk__engine *engine, qk__now now, qk_id *child, const qk_lease *lease,
+                            const qk__new_run *run, const qk__new_job *jobs, size_t count,
+                            const qk__cold_set *cold, const qk__run_facts *facts, qk_error *err);
+
 /* One claimed job. Pointers borrow from the engine until its next call. */
 typedef struct qk__grant {
     qk_id id;
     int32_t attempt, attempts, max_attempts;
     const char *kind, *queue, *name;
+    const char *node, *when; /* NULL: none */
+    qk_id run; /* none: outside */
+    int depth; /* of the run; 0: outside */
     const char *payload; /* not NUL-terminated; NULL: not resident, read it from the journal */
     uint32_t payload_length;
     int64_t timeout_us, claimed_us;
@@ -118,6 +145,61 @@ qk_status qk__engine_retry(qk__engine *engine, qk__now now, qk_id id, const qk__
 qk_status qk__engine_pause(qk__engine *engine, const char *queue, bool paused);
 /* At most `limit` claimed jobs of the queue; 0: no limit. Claims beyond it are left alone. */
 qk_status qk__engine_limit(qk__engine *engine, const char *queue, uint32_t limit);
+
+/* Runs. QK_OK, QK_ESTATE, QK_ENOTFOUND (not in memory). */
+qk_status qk__engine_cancel_run(qk__engine *engine, qk__now now, qk_id id);
+qk_status qk__engine_pause_run(qk__engine *engine, qk__now now, qk_id id, bool paused);
+/* The condition of a claimed job is false: it was never started, and is skipped. */
+bool qk__engine_untrue(qk__engine *engine, qk__now now, qk_id id, int32_t attempt);
+
+typedef struct qk__run_look {
+    qk_id root, parent_job;
+    uint8_t status; /* qk_run_status */
+    bool ended;
+    uint64_t version; /* rises whenever the status of one of its jobs changes; never 0 with jobs */
+    int64_t created_us, completed_us;
+    uint64_t counts[QK_JOB_STATUS_COUNT];
+} qk__run_look;
+/* False: it is not in memory. */
+bool qk__engine_run_look(const qk__engine *engine, qk_id id, qk__run_look *out);
+
+/* Ids of the parents of a job in memory; malloc'd. */
+qk_status qk__engine_parents(const qk__engine *engine, qk_id job, qk_id **out, size_t *count);
+/* Nodes for the run of a claimed job. QK_ELEASE, QK_EINVAL (no run), QK_ECONFLICT (a name), and as
+ * enqueue. */
+qk_status qk__engine_add_nodes(qk__engine *engine, qk__now now, const qk_lease *lease,
+                               const qk__new_job *jobs, size_t count, const qk__cold_set *cold,
+                               qk_error *err);
+
+typedef struct qk__node_look {
+    qk_id id, run, child_run;
+    uint8_t status;
+    bool waiting;
+} qk__node_look;
+/* Nodes in memory of every run below a root; malloc'd. */
+qk_status qk__engine_tree_nodes(const qk__engine *engine, qk_id root, qk__node_look **out,
+                                size_t *count);
+
+/* Ended nodes of runs to be opened again, with all that is to be known of them. */
+typedef struct qk__reopen {
+    const qk__row *runs; /* ended runs that come back: RUN rows, payload the definition */
+    const qk__run_facts *facts; /* of each */
+    size_t run_count;
+    const qk__row *nodes; /* terminal images, by id */
+    const bool *waits; /* a sub-DAG node that goes back to waiting; else to pending */
+    size_t node_count;
+    const qk__row *edges; /* of those nodes, by child */
+    size_t edge_count;
+    const struct qk__run_seen {
+        qk_id id;
+        uint64_t version; /* 0: was not in memory */
+    } * seen; /* runs that the plan was made from */
+    size_t seen_count;
+    const qk__cold_set *cold; /* parents that are neither in memory nor among the nodes */
+} qk__reopen;
+/* All or none. QK_EMPTY: something has changed since the plan was made, make it anew. QK_ESTATE: the
+ * unique key of one is another's now. QK_ENOMEM. */
+qk_status qk__engine_reopen(qk__engine *engine, qk__now now, const qk__reopen *plan);
 qk_status qk__engine_worker(qk__engine *engine, qk__now now, const qk__worker_info *worker,
                             bool gone);
 
@@ -160,6 +242,9 @@ bool qk__engine_carrying(const qk__engine *engine);
 qk_status qk__engine_load(qk__engine *engine, const qk__row *row, uint64_t batch);
 /* Parents of loaded jobs that are not in memory; malloc'd. */
 qk_status qk__engine_loaded_parents(qk__engine *engine, qk_id **out, size_t *count);
+/* Runs that live on; recover needs the facts about each. malloc'd. */
+qk_status qk__engine_loaded_runs(const qk__engine *engine, qk_id **out, size_t *count);
+void qk__engine_run_facts(qk__engine *engine, const qk__run_facts *facts, size_t count);
 /* Decides dependencies, takes back the dead owner's claims, fills the lanes. clean: it closed. */
 qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const qk__cold_set *cold);
 /* Before closing: gives back every claim without counting a loss, and adds the CLOSE row. */
@@ -197,6 +282,8 @@ void qk__engine_backlog(const qk__engine *engine, const qk__claim_request *reque
 /* Ids of ended jobs that live ones depend on; malloc'd. */
 qk_status qk__engine_pinned(const qk__engine *engine, qk_id **out, size_t *count);
 size_t qk__engine_live(const qk__engine *engine);
+/* About how many rows it takes to carry all that is live. */
+size_t qk__engine_weight(const qk__engine *engine);
 /* True once after a queue passed the warning mark. */
 bool qk__engine_take_warning(qk__engine *engine, const char **queue, uint64_t *waiting);
 const qk_counters *qk__engine_counters(const qk__engine *engine);

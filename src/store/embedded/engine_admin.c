@@ -24,6 +24,10 @@ qk_status qk__engine_cancel(qk__engine *engine, qk__now now, qk_id id)
     if (job_extra(engine, job) == NULL) {
         return QK_ENOMEM;
     }
+    struct run *child = run_find(engine, job->extra->child_run);
+    if (child != NULL && !child->ended) {
+        child->cancelled = true;
+    }
     leave_place(engine, index);
     end_job(engine, index, QK_JOB_CANCELLED, now);
     settle_dependents(engine, now);
@@ -105,36 +109,6 @@ static qk_status relink(qk__engine *engine, uint32_t index, const qk__cold_set *
     return QK_OK;
 }
 
-static void reset_for_retry(qk__engine *engine, uint32_t index)
-{
-    struct job *job = job_at(engine, index);
-    struct extra *extra = job->extra;
-    retire(engine, extra->result);
-    retire(engine, extra->error);
-    retire(engine, extra->log_tail);
-    retire(engine, extra->progress_message);
-    extra->result = extra->error = extra->log_tail = extra->progress_message = NULL;
-    extra->execute_after_us = extra->claimed_us = extra->finished_us = extra->cause_us = 0;
-    extra->cause = (qk_id){ { 0 } };
-    extra->worker = NIL;
-    extra->has_exit_code = false;
-    extra->progress = -1;
-    job->attempts = 0;
-    job->lost = 0;
-    job->seq = ++engine->seq;
-}
-
-static void forget_end(qk__engine *engine, uint32_t index)
-{
-    for (size_t i = engine->ended.count; i-- > 0;) {
-        if (engine->ended.items[i] == index) {
-            engine->ended.items[i] = engine->ended.items[--engine->ended.count];
-            engine->notified = engine->ended.count;
-            return;
-        }
-    }
-}
-
 static qk__attempt_outcome outcome_of(const qk__engine *engine, const struct job *job)
 {
     switch (job->status) {
@@ -148,7 +122,8 @@ static qk__attempt_outcome outcome_of(const qk__engine *engine, const struct job
     }
 }
 
-static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now, qk__refusal *why)
+/* The attempt that ended the job, as a row of its own. False: out of memory. */
+static bool keep_last_attempt(qk__engine *engine, uint32_t index, qk__now now)
 {
     struct job *job = job_at(engine, index);
     struct extra *extra = job->extra;
@@ -157,6 +132,51 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now, qk__ref
                           .log_tail = extra->log_tail,
                           .has_exit_code = extra->has_exit_code,
                           .exit_code = extra->exit_code };
+    return extra->claimed_us == 0 || extra->worker == NIL ||
+           attempt_row(engine, index, outcome_of(engine, job), end, &report);
+}
+
+static void clear(qk__engine *engine, uint32_t index)
+{
+    struct job *job = job_at(engine, index);
+    struct extra *extra = job->extra;
+    retire(engine, extra->result);
+    retire(engine, extra->error);
+    retire(engine, extra->log_tail);
+    retire(engine, extra->progress_message);
+    extra->result = extra->error = extra->log_tail = extra->progress_message = NULL;
+    extra->execute_after_us = extra->claimed_us = extra->finished_us = extra->cause_us = 0;
+    extra->cause = (qk_id){ { 0 } };
+    extra->cause_outside = false;
+    extra->worker = NIL;
+    extra->has_exit_code = false;
+    extra->progress = -1;
+    job->attempts = 0;
+    job->lost = 0;
+    job->seq = ++engine->seq;
+}
+
+void reset_for_retry(qk__engine *engine, uint32_t index, qk__now now)
+{
+    (void)keep_last_attempt(engine, index, now); /* out of memory: that attempt is not shown */
+    clear(engine, index);
+}
+
+static void forget_end(qk__engine *engine, uint32_t index)
+{
+    for (size_t i = engine->ended.count; i-- > 0;) {
+        if (engine->ended.items[i] == index) {
+            engine->ended.items[i] = engine->ended.items[--engine->ended.count];
+            engine->notified = engine->ended.count;
+            return;
+        }
+    }
+}
+
+static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now, qk__refusal *why)
+{
+    struct job *job = job_at(engine, index);
+    struct extra *extra = job->extra;
     if (links_readiness(engine, job) == QK__READY_NEVER) {
         return refuse_parents(extra->links, why);
     }
@@ -166,24 +186,23 @@ static qk_status reopen(qk__engine *engine, uint32_t index, qk__now now, qk__ref
         return QK_ESTATE;
     }
     if (!lane_prepare(engine, job) || !retire_reserve(engine, 4) ||
-        !VEC_RESERVE(engine->reopened, 1) ||
-        (extra->claimed_us != 0 && extra->worker != NIL &&
-         !attempt_row(engine, index, outcome_of(engine, job), end, &report))) {
+        !VEC_RESERVE(engine->reopened, 1) || !keep_last_attempt(engine, index, now)) {
         return QK_ENOMEM;
     }
     if (extra->unique_key != NULL && !unique_insert(engine, index)) {
         return QK_ENOMEM;
     }
     forget_end(engine, index);
-    reset_for_retry(engine, index);
+    clear(engine, index);
     job->flags |= JF_REOPENED;
     job->flags |= has_parents(job) ? JF_EDGES_DUE : 0; /* replay forgot them at its end */
     engine->reopened.items[engine->reopened.count++] = job->id;
-    engine->linked += has_parents(job);
+    links_counted(engine, job, 1);
     set_status(engine, index, QK_JOB_PENDING);
     links_retell(engine, index);
     order_below(engine, index);
     place(engine, index);
+    settle_dependents(engine, now);
     return QK_OK;
 }
 

@@ -11,9 +11,15 @@
 #include <string.h>
 
 struct tally {
-    size_t used, in_lane, delayed, claimed, dirty, dirty_ended, linked, keys;
+    size_t used, in_lane, delayed, claimed, dirty, dirty_ended, linked, edges, keys;
     size_t payload_bytes;
 };
+
+static bool is_held(const qk__engine *engine, const struct job *job)
+{
+    const struct run *run = run_of(engine, job);
+    return run != NULL && run->held;
+}
 
 static const char *check_place(const qk__engine *engine, const struct job *job)
 {
@@ -25,7 +31,7 @@ static const char *check_place(const qk__engine *engine, const struct job *job)
         if (ready == QK__READY_NEVER) {
             return "1: a pending job can never start and was not skipped";
         }
-        if (in_lane != (ready == QK__READY_START)) {
+        if (in_lane != (ready == QK__READY_START && !is_held(engine, job))) {
             return in_lane ? "1: a job that waits for parents is in a lane"
                            : "1: a job that may start is in no lane";
         }
@@ -107,7 +113,7 @@ static const char *check_link(const qk__engine *engine, const struct job *child,
                    ? NULL
                    : "8: a parent does not know its child";
     }
-    link_news(engine, parent, &news);
+    link_news(engine, parent, child, &news);
     return link->state == news.state ? NULL : "8: a parent's end is not known to its child";
 }
 
@@ -145,7 +151,11 @@ static const char *check_job(const qk__engine *engine, uint32_t index, struct ta
     tally->used++;
     tally->in_lane += (job->flags & JF_IN_LANE) != 0;
     tally->delayed += job->status == QK_JOB_DELAYED;
-    tally->claimed += job->status == QK_JOB_CLAIMED;
+    tally->claimed += job->status == QK_JOB_CLAIMED &&
+                      ((job->flags & JF_WAITING) == 0 || job->extra->lease_us != INT64_MAX);
+    tally->edges += has_parents(job) && !qk_job_status_is_terminal(job->status)
+                        ? job->extra->links->parent_count
+                        : 0;
     tally->dirty += dirty;
     tally->dirty_ended += dirty && qk_job_status_is_terminal(job->status);
     if (job->payload != NULL && (job->flags & JF_LARGE) != 0) {
@@ -196,7 +206,7 @@ static const char *check_list(const qk__engine *engine, const struct lane *lane,
         const struct job *job = job_at(engine, i);
         if (!job->used || job->status != QK_JOB_PENDING || job->priority != priority ||
             job->prev != left || (job->flags & (JF_IN_LANE | JF_IN_HEAP)) != JF_IN_LANE ||
-            policy_of(engine, job)->kind != lane->kind) {
+            policy_of(engine, job)->route != lane->kind) {
             return "1: a lane's list holds what does not belong there";
         }
         if (left != NIL && job_at(engine, left)->seq >= job->seq) {
@@ -317,7 +327,7 @@ static const char *check_counts(const qk__engine *engine)
 
 static const char *check_totals(const qk__engine *engine, const struct tally *tally)
 {
-    if (engine->linked != tally->linked) {
+    if (engine->linked != tally->linked || engine->edges != tally->edges) {
         return "8: the count of jobs with parents differs from a recount";
     }
     if (engine->unique_count != tally->keys) {
@@ -351,5 +361,6 @@ const char *qk__engine_check(const qk__engine *engine)
         leased != tally.claimed) {
         return "1: a job is in no place, or in two";
     }
-    return check_totals(engine, &tally);
+    broken = check_totals(engine, &tally);
+    return broken != NULL ? broken : check_runs(engine);
 }

@@ -1,5 +1,7 @@
 /*
  * Claims and what becomes of them: ack, fail, nack, heartbeats, lost leases, time.
+ *
+ * long file: a claim's life, from being taken to its end; claims of one tree of runs among them.
  */
 #include "store/embedded/engine_internal.h"
 
@@ -21,6 +23,10 @@ static void fill_grant(const qk__engine *engine, const struct job *job, bool str
     grant->kind = engine->symbols.text[policy->kind];
     grant->queue = engine->symbols.text[engine->queues.items[policy->queue]->name];
     grant->name = job->extra->name;
+    grant->node = job->extra->node;
+    grant->when = job->extra->when;
+    grant->depth = job->run == NIL ? 0 : run_of(engine, job)->depth;
+    grant->run = job->run == NIL ? (qk_id){ { 0 } } : run_of(engine, job)->id;
     grant->payload = job->payload;
     grant->payload_length = job->payload_length;
     grant->timeout_us = policy->timeout_us;
@@ -97,6 +103,84 @@ static bool admits(const struct queue *queue)
            (queue->concurrency == 0 || queue->counts[QK_JOB_CLAIMED] < queue->concurrency);
 }
 
+static bool may_claim(const qk__engine *engine, const struct job *job,
+                      const qk__claim_request *request, const uint32_t *kinds, size_t kind_count)
+{
+    uint32_t route = policy_of(engine, job)->route;
+    bool wanted = request->kinds == NULL;
+    for (size_t i = 0; i < kind_count && !wanted; i++) {
+        wanted = kinds[i] == route;
+    }
+    return wanted && (job->flags & JF_IN_LANE) != 0 && admits(queue_of(engine, job));
+}
+
+struct candidate {
+    uint64_t rank; /* lower is earlier */
+    uint32_t index;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct candidate *left = a;
+    const struct candidate *right = b;
+    return left->rank < right->rank ? -1 : left->rank > right->rank;
+}
+
+/* Ready jobs of one run's nodes that are in memory, appended; false: out of memory. */
+static bool add_candidates(const qk__engine *engine, const struct run *run,
+                           const qk__claim_request *request, const uint32_t *kinds,
+                           size_t kind_count, struct candidate **items, size_t *count,
+                           size_t *capacity)
+{
+    if (run->held ||
+        !vec_reserve((void **)items, capacity, *count + run->node_count, sizeof **items)) {
+        return run->held;
+    }
+    for (size_t i = 0; i < run->node_count; i++) {
+        const struct job *job = job_at(engine, run->nodes[i]);
+        if (job->used && job->run == run->index &&
+            may_claim(engine, job, request, kinds, kind_count)) {
+            uint64_t rank = (uint64_t)(QK_PRIORITY_MAX - job->priority) << 56 | job->seq;
+            (*items)[(*count)++] = (struct candidate){ rank, run->nodes[i] };
+        }
+    }
+    return true;
+}
+
+/* Claims of one tree of runs look at its nodes in memory: rare beside claims of queues. */
+static size_t claim_in_tree(qk__engine *engine, qk__now now, const qk__claim_request *request,
+                            uint32_t worker, qk__grant *grants)
+{
+    uint32_t kinds[KINDS_ON_STACK];
+    size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
+    struct candidate *items = NULL;
+    size_t found = 0;
+    size_t capacity = 0;
+    size_t count = 0;
+    bool good = true;
+    for (size_t i = 0; good && i < engine->runs.count; i++) {
+        const struct run *run = engine->runs.items[i];
+        if (run != NULL && memcmp(run->root.bytes, request->root_run.bytes, 16) == 0) {
+            good =
+                add_candidates(engine, run, request, kinds, kind_count, &items, &found, &capacity);
+        }
+    }
+    if (found > 1) {
+        qsort(items, found, sizeof *items, by_rank);
+    }
+    for (size_t i = 0; i < found && count < request->max; i++) {
+        const struct job *job = job_at(engine, items[i].index);
+        bool twice = (job->flags & JF_IN_LANE) == 0;
+        if (!twice && admits(queue_of(engine, job)) &&
+            claim_one(engine, now, items[i].index, worker, request->lease_us)) {
+            fill_grant(engine, job_at(engine, items[i].index),
+                       engine->config.strict || request->strict, &grants[count++]);
+        }
+    }
+    free(items);
+    return count;
+}
+
 size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request *request,
                         qk__grant *grants)
 {
@@ -105,6 +189,11 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
     qk__engine_tick(engine, now);
     size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
     uint32_t worker = symbol_make(engine, request->worker_id, strlen(request->worker_id));
+    if (worker != NIL && !qk_id_is_none(request->root_run)) {
+        count = claim_in_tree(engine, now, request, worker, grants);
+        settle_dependents(engine, now);
+        return count;
+    }
     for (size_t i = 0; worker != NIL && i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
         while (queue != NULL && admits(queue) && count < request->max) {
@@ -117,6 +206,7 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
                        &grants[count++]);
         }
     }
+    settle_dependents(engine, now); /* runs whose first job started */
     return count;
 }
 
@@ -133,9 +223,10 @@ bool qk__engine_regrant(const qk__engine *engine, qk__grant *grant)
     return true;
 }
 
-static bool holds(const qk__engine *engine, const struct job *job, const qk_lease *lease)
+bool holds(const qk__engine *engine, const struct job *job, const qk_lease *lease)
 {
-    return job->status == QK_JOB_CLAIMED && job->attempt == lease->attempt &&
+    return job->status == QK_JOB_CLAIMED && (job->flags & JF_WAITING) == 0 &&
+           job->attempt == lease->attempt && job->extra->worker != NIL &&
            strcmp(engine->symbols.text[job->extra->worker], lease->worker_id) == 0;
 }
 
@@ -352,9 +443,14 @@ static void tick_delayed(qk__engine *engine, qk__now now)
 static void tick_leases(qk__engine *engine, qk__now now)
 {
     for (uint32_t index; (index = lease_first(engine)) != NIL;) {
+        bool waits = (job_at(engine, index)->flags & JF_WAITING) != 0;
         if (job_at(engine, index)->extra->deadline_us > now.mono_us ||
-            !attempt_due_row(engine, index, now)) {
+            !(waits ? retire_reserve(engine, 2) : attempt_due_row(engine, index, now))) {
             return;
+        }
+        if (waits) {
+            node_timeout(engine, index, now);
+            continue;
         }
         lose_claim(engine, index, now);
     }

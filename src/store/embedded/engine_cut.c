@@ -4,6 +4,8 @@
  * Rows borrow text from jobs. A job that ended stays until the cut with its last image is finished,
  * and text that is replaced meanwhile is retired into the next cut, so what a cut refers to lives
  * until it is finished (invariant 7).
+ *
+ * long file: all that goes into a cut and what follows when it is durable, which must agree.
  */
 #include "store/embedded/engine_internal.h"
 
@@ -22,13 +24,15 @@ struct qk__cut_private {
     qk__buffer ext;
     size_t capacity; /* of rows */
     size_t carried_capacity;
+    uint32_t *runs; /* whose images are in it */
+    size_t run_count;
     uint32_t carry_cursor; /* where the next cut goes on */
 };
 
 bool qk__engine_dirty(const qk__engine *engine)
 {
-    if (engine->dirty.count > 0 || engine->loose.count > 0 || engine->carrying ||
-        engine->close_due) {
+    if (engine->dirty.count > 0 || engine->dirty_runs.count > 0 || engine->loose.count > 0 ||
+        engine->carrying || engine->close_due) {
         return true;
     }
     for (size_t i = 0; i < engine->queues.count; i++) {
@@ -111,6 +115,16 @@ static bool edge_rows(const struct job *job, qk__cut *cut)
     return true;
 }
 
+static bool carry_payload(qk__cut *cut, qk_id id)
+{
+    if (!vec_reserve((void **)&cut->carried_payloads, &cut->private_data->carried_capacity,
+                     cut->carried_count + 1, sizeof *cut->carried_payloads)) {
+        return false;
+    }
+    cut->carried_payloads[cut->carried_count++] = id;
+    return true;
+}
+
 /* An image, and the rows that have to stand in the same journal. */
 static bool job_rows(const qk__engine *engine, const struct job *job, bool carried, qk__cut *cut)
 {
@@ -123,12 +137,8 @@ static bool job_rows(const qk__engine *engine, const struct job *job, bool carri
             if (!payload_row(job, cut)) {
                 return false;
             }
-        } else if (carried) {
-            if (!vec_reserve((void **)&cut->carried_payloads, &cut->private_data->carried_capacity,
-                             cut->carried_count + 1, sizeof *cut->carried_payloads)) {
-                return false;
-            }
-            cut->carried_payloads[cut->carried_count++] = job->id;
+        } else if (carried && !carry_payload(cut, job->id)) {
+            return false;
         }
     }
     return (!carried && (job->flags & JF_EDGES_DUE) == 0) || edge_rows(job, cut);
@@ -167,6 +177,49 @@ static bool carried_rows(qk__engine *engine, qk__cut *cut)
     }
     cut->private_data->carry_cursor = cursor;
     cut->carry_complete = engine->carrying && cursor >= end;
+    return true;
+}
+
+static bool one_run_row(const qk__engine *engine, const struct run *run, qk__cut *cut)
+{
+    qk__row *row = next_row(cut);
+    bool moves = run->epoch != engine->epoch;
+    if (row == NULL || !run_row(run, row, &cut->private_data->ext)) {
+        return false;
+    }
+    cut->private_data->runs[cut->private_data->run_count++] = run->index;
+    if (!run->has_definition || (!run->definition_due && !moves)) {
+        return true;
+    }
+    if (run->definition == NULL) {
+        return carry_payload(cut, run->id);
+    }
+    row = next_row(cut);
+    if (row == NULL) {
+        return false;
+    }
+    row->op = QK__OP_PAYLOAD;
+    row->id = run->id;
+    row->payload = (qk__text){ run->definition, (uint32_t)run->definition_length };
+    return true;
+}
+
+/* All of them at once when a carry begins: they are few beside their jobs. */
+static bool run_rows(qk__engine *engine, qk__cut *cut)
+{
+    bool carry = engine->carrying && engine->carry_cursor == 0;
+    for (size_t i = 0; carry && i < engine->runs.count; i++) {
+        const struct run *run = engine->runs.items[i];
+        if (run != NULL && !run->dirty && !run->ended && run->epoch != engine->epoch &&
+            !one_run_row(engine, run, cut)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < engine->dirty_runs.count; i++) {
+        if (!one_run_row(engine, engine->runs.items[engine->dirty_runs.items[i]], cut)) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -209,7 +262,7 @@ static void fix_texts(qk__cut *cut)
 {
     for (size_t i = 0; i < cut->count; i++) {
         qk__row *row = &cut->rows[i];
-        if (row->op <= QK__OP_REOPEN && row->ext.data != NULL) {
+        if ((row->op <= QK__OP_REOPEN || row->op == QK__OP_RUN) && row->ext.data != NULL) {
             row->ext.data = cut->private_data->ext.data + ((uintptr_t)row->ext.data - 1);
         }
     }
@@ -257,6 +310,12 @@ static void take(qk__engine *engine, qk__cut *cut)
     engine->carry_cursor = own->carry_cursor;
     engine->carrying = engine->carrying && !cut->carry_complete;
     engine->dirty.count = 0;
+    for (size_t i = 0; i < own->run_count; i++) {
+        struct run *run = engine->runs.items[own->runs[i]];
+        run->dirty = run->reopened = run->definition_due = false;
+        run->epoch = engine->epoch;
+    }
+    engine->dirty_runs.count = 0;
     own->fresh_count = copy_indexes(own->fresh, engine->fresh.items, engine->fresh.count);
     own->ended_count = copy_indexes(own->ended, engine->ended.items, engine->ended.count);
     own->retired = engine->retired.items;
@@ -292,11 +351,12 @@ qk__cut *qk__engine_cut(qk__engine *engine)
     qk__buffer_init(&own->ext, SIZE_MAX / 2);
     own->fresh = malloc((engine->fresh.count + 1) * sizeof *own->fresh);
     own->ended = malloc((engine->ended.count + 1) * sizeof *own->ended);
-    if (own->fresh == NULL || own->ended == NULL ||
+    own->runs = malloc((engine->runs.count + 1) * sizeof *own->runs);
+    if (own->fresh == NULL || own->ended == NULL || own->runs == NULL ||
         !vec_reserve((void **)&cut->rows, &own->capacity,
                      engine->dirty.count + engine->loose.count + 1, sizeof *cut->rows) ||
-        !dirty_rows(engine, cut) || !carried_rows(engine, cut) || !other_rows(engine, cut) ||
-        !retire_reserve(engine, engine->dirty.count + CARRY_PER_CUT)) {
+        !run_rows(engine, cut) || !dirty_rows(engine, cut) || !carried_rows(engine, cut) ||
+        !other_rows(engine, cut) || !retire_reserve(engine, engine->dirty.count + CARRY_PER_CUT)) {
         qk__engine_drop_cut(cut);
         return NULL;
     }
@@ -333,9 +393,27 @@ static void forget(qk__engine *engine, const qk__cut *cut)
     }
 }
 
+/* Its index may be another's by now only if it was freed, and then nothing is left to do for it. */
+static void forget_runs(qk__engine *engine, const struct qk__cut_private *own)
+{
+    for (size_t i = 0; i < own->run_count; i++) {
+        struct run *run = engine->runs.items[own->runs[i]];
+        if (run == NULL) {
+            continue;
+        }
+        if (!run->definition_due) {
+            free(run->definition);
+            run->definition = NULL;
+        }
+        run->durable_end = run->ended && !run->dirty;
+        run_release_ended(engine, run);
+    }
+}
+
 void qk__engine_finish(qk__engine *engine, qk__cut *cut)
 {
     forget(engine, cut);
+    forget_runs(engine, cut->private_data);
     qk__engine_drop_cut(cut);
 }
 
@@ -353,6 +431,7 @@ void qk__engine_drop_cut(qk__cut *cut)
     }
     free(own->fresh);
     free(own->ended);
+    free(own->runs);
     free(own->retired);
     free(own->loose);
     qk__buffer_dispose(&own->ext);

@@ -138,9 +138,21 @@ static void warn_of(qk__engine *engine, uint32_t queue_index)
     }
 }
 
+uint32_t route_make(qk__engine *engine, uint32_t kind, const char *factory)
+{
+    char route[QK_NAME_MAX + 5];
+    if (factory == NULL || kind == NIL) {
+        return kind;
+    }
+    int length = snprintf(route, sizeof route, "dag:%s", factory);
+    return symbol_make(engine, route, (size_t)length);
+}
+
 static qk_status fill_policy(qk__engine *engine, struct job *job, const qk__new_job *wanted)
 {
-    struct policy policy = { .kind = symbol_make(engine, wanted->kind, strlen(wanted->kind)),
+    uint32_t kind = symbol_make(engine, wanted->kind, strlen(wanted->kind));
+    struct policy policy = { .kind = kind,
+                             .route = route_make(engine, kind, wanted->factory),
                              .queue = queue_make(engine, wanted->queue, strlen(wanted->queue)),
                              .max_attempts = wanted->max_attempts,
                              .max_lost = wanted->max_lost,
@@ -150,7 +162,7 @@ static qk_status fill_policy(qk__engine *engine, struct job *job, const qk__new_
                              .backoff_factor = wanted->backoff_factor,
                              .mode = wanted->mode,
                              .continue_on_failure = wanted->continue_on_failure };
-    if (policy.kind == NIL || policy.queue == NIL) {
+    if (policy.kind == NIL || policy.route == NIL || policy.queue == NIL) {
         return QK_ENOMEM;
     }
     job->policy = policy_make(engine, &policy);
@@ -177,7 +189,7 @@ static qk_status fill_extra(qk__engine *engine, uint32_t index, const qk__new_jo
 {
     struct job *job = job_at(engine, index);
     if (wanted->unique_key == NULL && wanted->name == NULL && wanted->tags == NULL &&
-        wanted->needs_count == 0 && job->status != QK_JOB_DELAYED) {
+        wanted->needs_count == 0 && wanted->node == NULL && job->status != QK_JOB_DELAYED) {
         return QK_OK;
     }
     struct extra *extra = job_extra(engine, job);
@@ -187,8 +199,12 @@ static qk_status fill_extra(qk__engine *engine, uint32_t index, const qk__new_jo
     extra->name = copy_text(wanted->name);
     extra->tags = copy_text(wanted->tags);
     extra->unique_key = copy_text(wanted->unique_key);
+    extra->node = copy_text(wanted->node);
+    extra->when = copy_text(wanted->when);
     if ((extra->name == NULL) != (wanted->name == NULL) ||
         (extra->tags == NULL) != (wanted->tags == NULL) ||
+        (extra->node == NULL) != (wanted->node == NULL) ||
+        (extra->when == NULL) != (wanted->when == NULL) ||
         (extra->unique_key == NULL) != (wanted->unique_key == NULL)) {
         return QK_ENOMEM;
     }
@@ -212,7 +228,7 @@ static qk_status fill_extra(qk__engine *engine, uint32_t index, const qk__new_jo
 }
 
 static qk_status make_job(qk__engine *engine, qk__now now, uint32_t *out, const qk__new_job *wanted,
-                          const qk__cold_set *cold, qk_id *missing)
+                          struct run *run, const qk__cold_set *cold, qk_id *missing)
 {
     uint32_t index = job_new(engine, wanted->id);
     *out = index;
@@ -227,6 +243,9 @@ static qk_status make_job(qk__engine *engine, qk__now now, uint32_t *out, const 
     job->flags =
         (uint16_t)(JF_NEW | (wanted->strict ? JF_STRICT : 0) | (engine->epoch ? JF_EPOCH : 0));
     qk_status rc = fill_policy(engine, job, wanted);
+    if (rc == QK_OK && run != NULL) {
+        rc = run_attach(engine, run, index, false) ? QK_OK : QK_ENOMEM;
+    }
     if (rc == QK_OK) {
         rc = fill_payload(engine, job, wanted);
     }
@@ -261,11 +280,12 @@ static void place_job(qk__engine *engine, uint32_t index)
     queue->adding--;
     queue->counts[job->status]++;
     warn_of(engine, policy_of(engine, job)->queue);
+    run_count(engine, job, 1);
     job->seq = ++engine->seq;
     job->born = (uint32_t)engine->batch;
     engine->fresh.items[engine->fresh.count++] = index;
     engine->counters.enqueued++;
-    engine->linked += has_parents(job);
+    links_counted(engine, job, 1);
     mark_dirty(engine, index);
     place(engine, index);
 }
@@ -309,9 +329,8 @@ static qk_status explain(qk_error *err, qk_status rc, const qk__new_job *job, si
     }
 }
 
-qk_status qk__engine_enqueue(qk__engine *engine, qk__now now, qk_enqueued *out,
-                             const qk__new_job *jobs, size_t count, const qk__cold_set *cold,
-                             qk_error *err)
+qk_status enqueue_jobs(qk__engine *engine, qk__now now, qk_enqueued *out, const qk__new_job *jobs,
+                       size_t count, struct run *run, const qk__cold_set *cold, qk_error *err)
 {
     uint32_t *made = malloc((count + 1) * sizeof *made);
     size_t made_count = 0;
@@ -322,7 +341,7 @@ qk_status qk__engine_enqueue(qk__engine *engine, qk__now now, qk_enqueued *out,
         bool found = false;
         rc = find_existing(engine, &out[i], &jobs[i], cold, &found);
         if (rc == QK_OK && !found) {
-            rc = make_job(engine, now, &made[made_count], &jobs[i], cold, &missing);
+            rc = make_job(engine, now, &made[made_count], &jobs[i], run, cold, &missing);
             made_count += made[made_count] != NIL;
             if (rc == QK_EMPTY && is_of_batch(jobs, count, missing)) {
                 rc = QK_ENOTFOUND;
@@ -344,4 +363,11 @@ qk_status qk__engine_enqueue(qk__engine *engine, qk__now now, qk_enqueued *out,
     settle_dependents(engine, now);
     free(made);
     return rc;
+}
+
+qk_status qk__engine_enqueue(qk__engine *engine, qk__now now, qk_enqueued *out,
+                             const qk__new_job *jobs, size_t count, const qk__cold_set *cold,
+                             qk_error *err)
+{
+    return enqueue_jobs(engine, now, out, jobs, count, NULL, cold, err);
 }

@@ -34,6 +34,9 @@ static void put_policy(const qk__engine *engine, const struct policy *policy, qk
     const char *kind = engine->symbols.text[policy->kind];
     bool built_in = is_built_in(kind);
     bool endless = built_in || strcmp(kind, "dag") == 0;
+    if (policy->route != policy->kind) {
+        put_text(out, "fc", engine->symbols.text[policy->route] + 4);
+    }
     if (policy->max_attempts != (built_in ? 1 : 3)) {
         put_number(out, "ma", policy->max_attempts);
     }
@@ -66,6 +69,9 @@ static void put_skip(const struct job *job, qk__buffer *out)
     char reason[QK_ID_TEXT_SIZE + 16] = "condition";
     const struct extra *extra = job->extra;
     put_number(out, "sk", extra->finished_us);
+    if (extra->cause_outside && !qk_id_is_none(extra->cause)) {
+        put_number(out, "ox", 1);
+    }
     if (!qk_id_is_none(extra->cause)) {
         memcpy(reason, "parent_failed:", 14);
         qk_id_format(reason + 14, extra->cause);
@@ -77,7 +83,15 @@ static void put_skip(const struct job *job, qk__buffer *out)
 static void put_extra(const struct job *job, qk__buffer *out)
 {
     const struct extra *extra = job->extra;
+    char child[QK_ID_TEXT_SIZE];
     put_text(out, "nm", extra->name);
+    put_text(out, "wh", extra->when);
+    if (!qk_id_is_none(extra->child_run)) {
+        put_text(out, "cr", qk_id_format(child, extra->child_run));
+    }
+    if ((job->flags & JF_WAITING) != 0) {
+        put_number(out, "wt", 1);
+    }
     put_text(out, "uk", extra->unique_key);
     if (extra->tags != NULL) {
         qk__buffer_text(out, out->data[out->length - 1] == '{' ? "\"tg\":" : ",\"tg\":");
@@ -123,6 +137,7 @@ static void put_ext(const qk__engine *engine, const struct job *job, qk__row *ro
 
 static void fill_extra(const qk__engine *engine, const struct extra *extra, qk__row *row)
 {
+    row->node = text_of(extra->node);
     row->execute_after_us = extra->execute_after_us;
     row->claimed_us = extra->claimed_us;
     row->finished_us = extra->finished_us;
@@ -152,6 +167,9 @@ qk_status image_row(const qk__engine *engine, const struct job *job, qk__row *ro
     row->queue = text_of(engine->symbols.text[engine->queues.items[policy->queue]->name]);
     if ((job->flags & JF_LARGE) == 0) {
         row->payload = (qk__text){ job->payload, job->payload_length };
+    }
+    if (job->run != NIL) {
+        row->related = run_of(engine, job)->id;
     }
     if (job->extra != NULL) {
         fill_extra(engine, job->extra, row);

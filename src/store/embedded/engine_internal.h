@@ -33,6 +33,8 @@ enum job_flag {
     JF_EDGES_DUE = 1 << 11,
     JF_HELD = 1 << 12, /* its claim survives qk__engine_recover */
     JF_DOOMED = 1 << 13, /* in engine.doomed */
+    JF_WAITING = 1 << 14, /* a sub-DAG node whose child run is under way: claimed without a lease */
+    JF_BAD = 1 << 15, /* counts as a failure of its run */
 };
 
 struct job {
@@ -44,6 +46,7 @@ struct job {
     uint32_t payload_length;
     uint32_t prev, next; /* list links; in a heap prev is the position */
     uint32_t policy;
+    uint32_t run; /* index into engine.runs; NIL: outside */
     uint32_t born; /* low bits of the batch that makes it durable, while JF_NEW */
     int32_t attempt;
     int32_t attempts;
@@ -56,6 +59,7 @@ struct job {
 /* What a job shares with others like it; interned and counted. */
 struct policy {
     uint32_t kind; /* symbol */
+    uint32_t route; /* symbol: what claims ask for; kind, or for a factory "dag:" and its name */
     uint32_t queue; /* index into engine.queues */
     int32_t max_attempts, max_lost;
     int64_t timeout_us, backoff_base_us, backoff_cap_us;
@@ -71,6 +75,7 @@ struct link {
     qk_id parent;
     qk_id cause; /* LINK_FAILED: who failed first */
     int64_t cause_us;
+    bool outside; /* the cause is not in the child's run */
     uint8_t state;
 };
 
@@ -90,6 +95,9 @@ struct extra {
     uint64_t leased; /* order of the leases, renewals included */
     int64_t cause_us;
     qk_id cause; /* of a skip; none: a condition */
+    qk_id child_run; /* of an expanded sub-DAG node */
+    bool cause_outside; /* of its run */
+    char *node, *when; /* in a run: its name there, and its condition */
     char *unique_key, *name, *tags, *error, *result, *log_tail, *progress_message;
     struct links *links;
     double progress; /* negative: none */
@@ -103,8 +111,35 @@ struct extra {
     struct extra *free_next;
 };
 
+/* A run is in memory while one of its jobs is live, and until its last image is durable. */
+struct run {
+    qk_id id, parent_job, root;
+    char *name, *about; /* about: the constant part of its image's ext */
+    char *definition; /* until it is durable */
+    size_t definition_length;
+    int64_t created_us, completed_us;
+    uint32_t *nodes; /* jobs it had, by index; some may be others' by now */
+    size_t node_count, node_capacity;
+    uint64_t counts[QK_JOB_STATUS_COUNT]; /* of all its jobs, those no longer in memory too */
+    uint64_t bad; /* jobs that make it fail */
+    uint64_t references; /* its jobs in memory */
+    uint64_t version; /* rises with every change of a job's status */
+    uint32_t index;
+    int depth; /* 1: not a sub-DAG */
+    uint8_t status; /* qk_run_status, as last decided */
+    bool known; /* its image was loaded */
+    bool paused, cancelled; /* by a person */
+    bool held; /* its jobs may not start: paused here or above, or the node above does not wait */
+    bool shown_paused; /* paused here or above */
+    bool started, ended;
+    bool dirty, due, epoch, durable_end;
+    bool reopened; /* the row of its end must go with its next image */
+    bool has_definition, definition_due;
+    bool hold_due; /* opened again: what is held below must be decided anew */
+};
+
 struct lane {
-    uint32_t kind;
+    uint32_t kind; /* a route */
     uint32_t head[PRIORITIES], tail[PRIORITIES];
     uint64_t bitmap[2]; /* which lists are not empty */
     uint32_t *returned; /* heap: jobs that came back before the tail of their list */
@@ -168,6 +203,10 @@ struct qk__engine {
     VEC(void *) retired;
     VEC(struct loose_row) loose;
     VEC(qk_id) reopened;
+    VEC(struct run *) runs; /* NULL: free */
+    VEC(uint32_t) run_free, dirty_runs, due_runs;
+    uint32_t *run_map, run_mask, run_count;
+    size_t edges; /* links of jobs that are not terminal */
     uint32_t *unique_map, unique_mask, unique_count;
     struct extra *extra_free;
     size_t notified; /* ended jobs whose dependents have been told */
@@ -248,6 +287,9 @@ void lose_claim(qk__engine *engine, uint32_t index, qk__now now);
 char *copy_text(const char *text); /* NULL for NULL, or when out of memory */
 uint64_t next_random(qk__engine *engine);
 
+/* engine_admin.c: as if new; its last attempt becomes a row (room was reserved for it). */
+void reset_for_retry(qk__engine *engine, uint32_t index, qk__now now);
+
 /* engine_links.c */
 struct links *links_make(qk__engine *engine, const qk_id *parents, size_t count);
 void links_free(struct links *links);
@@ -256,13 +298,63 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
                         qk_id *missing);
 bool links_tell(struct links *links, qk_id parent, const struct link *news);
 void links_retell(qk__engine *engine, uint32_t index); /* this parent was reopened */
+void links_retell_all(
+    qk__engine *engine); /* parents were reopened: whoever counted them waits again */
 bool has_parents(const struct job *job);
 uint32_t links_depth(const struct job *job);
-void link_news(const qk__engine *engine, const struct job *parent, struct link *out);
+/* What `child` (NULL: whoever) is told of its parent. */
+void link_news(const qk__engine *engine, const struct job *parent, const struct job *child,
+               struct link *out);
+void links_counted(qk__engine *engine, const struct job *job, int by); /* live ones: 1 or -1 */
 qk__readiness links_readiness(const qk__engine *engine, const struct job *job);
 const struct link *links_first_failure(const struct links *links);
 const qk__cold_job *cold_find(const qk__cold_set *cold, qk_id id);
 
+static inline struct run *run_of(const qk__engine *engine, const struct job *job)
+{
+    return job->run == NIL ? NULL : engine->runs.items[job->run];
+}
+
+/* engine_runs.c */
+struct run *run_find(const qk__engine *engine, qk_id id);
+struct run *run_make(qk__engine *engine, qk_id id); /* finds or makes; NULL: out of memory */
+void run_free(qk__engine *engine, struct run *run);
+/* Makes the job one of the run's. Its status is counted unless the run's counts know it already. */
+bool run_attach(qk__engine *engine, struct run *run, uint32_t index, bool count);
+void run_detach(qk__engine *engine, struct job *job); /* it leaves the memory; still counted */
+/* Around every change of a job's status, cause or policy. */
+void run_count(qk__engine *engine, struct job *job, int by);
+void run_review(qk__engine *engine, struct run *run, qk__now now); /* after its jobs changed */
+void run_mark_dirty(qk__engine *engine, struct run *run);
+/* May its jobs start? Set anew for a run and all below, and their jobs placed accordingly. */
+void run_hold(qk__engine *engine, struct run *run);
+void run_cancel_inside(qk__engine *engine, struct run *run, qk__now now);
+void run_release_ended(qk__engine *engine, struct run *run); /* frees it if nothing needs it */
+void runs_free(qk__engine *engine);
+
+/* engine_enqueue.c: all or none; `run` (NULL: none) is that of all of them. */
+qk_status enqueue_jobs(qk__engine *engine, qk__now now, qk_enqueued *out, const qk__new_job *jobs,
+                       size_t count, struct run *run, const qk__cold_set *cold, qk_error *err);
+
+uint32_t route_make(qk__engine *engine, uint32_t kind, const char *factory); /* NIL: no memory */
+
+/* engine_claim.c */
+bool holds(const qk__engine *engine, const struct job *job, const qk_lease *lease);
+
+/* engine_check_runs.c */
+const char *check_runs(const qk__engine *engine);
+
+/* engine_expand.c */
+/* The child run has ended: so does the waiting node. False: it does not wait. */
+bool node_finish(qk__engine *engine, const struct run *child, qk__now now);
+void node_wait(qk__engine *engine, uint32_t index, qk__now now); /* claimed, leaseless */
+void node_timeout(qk__engine *engine, uint32_t index, qk__now now); /* two retires reserved */
+void node_leave_wait(qk__engine *engine, uint32_t index);
+
+/* engine_run_image.c */
+bool run_row(const struct run *run, qk__row *row, qk__buffer *ext); /* ext as in image_row */
+qk_status run_load(qk__engine *engine, const qk__row *row, struct run **out);
+char *run_about(const qk__new_run *run, qk_id root);
 /* engine_order.c */
 void doom(qk__engine *engine, uint32_t index); /* to be skipped by settle_dependents */
 uint32_t doom_take(qk__engine *engine); /* parents before children; NIL: none */

@@ -80,6 +80,7 @@ bool links_tell(struct links *links, qk_id parent, const struct link *news)
     link->state = news->state;
     link->cause = news->cause;
     link->cause_us = news->cause_us;
+    link->outside = news->outside;
     links->counts.done += news->state == LINK_DONE;
     links->counts.conditional += news->state == LINK_CONDITIONAL;
     links->counts.failed += news->state == LINK_FAILED;
@@ -103,10 +104,13 @@ static void link_from(struct link *out, uint8_t status, bool continues, qk_id se
     }
 }
 
-void link_news(const qk__engine *engine, const struct job *parent, struct link *out)
+void link_news(const qk__engine *engine, const struct job *parent, const struct job *child,
+               struct link *out)
 {
     link_from(out, parent->status, policy_of(engine, parent)->continue_on_failure, parent->id,
               parent->extra->finished_us, parent->extra->cause, parent->extra->cause_us);
+    out->outside = child == NULL || child->run != parent->run ||
+                   (parent->status == QK_JOB_SKIPPED && parent->extra->cause_outside);
 }
 
 static bool child_add(qk__engine *engine, struct job *parent, qk_id child)
@@ -149,7 +153,7 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
             continue;
         }
         if (parent != NIL) {
-            link_news(engine, job_at(engine, parent), &news);
+            link_news(engine, job_at(engine, parent), job, &news);
         } else {
             const qk__cold_job *ended = cold_find(cold, id);
             if (ended == NULL || !ended->found) {
@@ -158,10 +162,21 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
             }
             link_from(&news, ended->status, ended->continue_on_failure, id, ended->cause_us,
                       ended->cause, ended->cause_us);
+            const struct run *run = run_of(engine, job);
+            news.outside = run == NULL || memcmp(run->id.bytes, ended->run.bytes, 16) != 0 ||
+                           ended->cause_outside;
         }
         links_tell(links, id, &news);
     }
     return QK_OK;
+}
+
+void links_counted(qk__engine *engine, const struct job *job, int by)
+{
+    if (has_parents(job)) {
+        engine->linked += (size_t)by;
+        engine->edges += (size_t)by * job->extra->links->parent_count;
+    }
 }
 
 bool has_parents(const struct job *job)
@@ -205,6 +220,32 @@ static void link_reopen(qk__engine *engine, struct job *child, struct job *paren
     links->counts.conditional -= link->state == LINK_CONDITIONAL;
     links->counts.failed -= link->state == LINK_FAILED;
     link->state = LINK_WAITING;
+}
+
+static void reopen_links(qk__engine *engine, uint32_t index)
+{
+    struct job *child = job_at(engine, index);
+    for (uint32_t i = 0; i < child->extra->links->parent_count; i++) {
+        const struct link *link = &child->extra->links->parents[i];
+        uint32_t parent = link->state == LINK_WAITING ? NIL : job_find(engine, link->parent);
+        if (parent != NIL && !qk_job_status_is_terminal(job_at(engine, parent)->status)) {
+            link_reopen(engine, child, job_at(engine, parent));
+        }
+    }
+    if ((child->flags & JF_IN_LANE) != 0 && links_readiness(engine, child) == QK__READY_WAIT) {
+        lane_remove(engine, index);
+    }
+}
+
+/* Rare, so a scan; one for all that were reopened together. */
+void links_retell_all(qk__engine *engine)
+{
+    for (uint32_t i = 0; engine->linked > 0 && i < engine->chunk_count * CHUNK_JOBS; i++) {
+        const struct job *child = job_at(engine, i);
+        if (child->used && has_parents(child) && !qk_job_status_is_terminal(child->status)) {
+            reopen_links(engine, i);
+        }
+    }
 }
 
 /* A person retries a job whose end its children had already counted: they wait for it again. Rare,

@@ -39,6 +39,7 @@ static uint32_t load_policy(qk__engine *engine, const qk__row *row, const json_t
     const json_t *factor = json_object_get(ext, "bf");
     struct policy policy = {
         .kind = symbol_make(engine, kind, strlen(kind)),
+        .route = NIL,
         .queue = queue_make(engine, row->queue.data, row->queue.length),
         .max_attempts = (int32_t)ext_number(ext, "ma", built_in ? 1 : 3),
         .max_lost = (int32_t)ext_number(ext, "ml", 3),
@@ -50,13 +51,17 @@ static uint32_t load_policy(qk__engine *engine, const qk__row *row, const json_t
         .continue_on_failure = json_is_true(json_object_get(ext, "cf")),
     };
     free(kind);
-    return policy.kind == NIL || policy.queue == NIL ? NIL : policy_make(engine, &policy);
+    policy.route = route_make(engine, policy.kind, json_string_value(json_object_get(ext, "fc")));
+    return policy.kind == NIL || policy.route == NIL || policy.queue == NIL
+               ? NIL
+               : policy_make(engine, &policy);
 }
 
 static bool needs_extra(const qk__row *row, const json_t *ext)
 {
-    return row->status != QK_JOB_PENDING || row->error.data != NULL || row->has_exit_code ||
-           row->log_tail.data != NULL || row->execute_after_us != 0 || json_object_size(ext) > 0;
+    return row->status != QK_JOB_PENDING || row->node.data != NULL || row->error.data != NULL ||
+           row->has_exit_code || row->log_tail.data != NULL || row->execute_after_us != 0 ||
+           json_object_size(ext) > 0;
 }
 
 static qk_status load_extra(qk__engine *engine, struct job *job, const qk__row *row,
@@ -75,6 +80,14 @@ static qk_status load_extra(qk__engine *engine, struct job *job, const qk__row *
     extra->result = dup_span(row->result);
     extra->log_tail = dup_span(row->log_tail);
     extra->name = ext_text(ext, "nm");
+    extra->node = dup_span(row->node);
+    extra->when = ext_text(ext, "wh");
+    extra->cause_outside = ext_number(ext, "ox", 0) != 0;
+    const char *child = json_string_value(json_object_get(ext, "cr"));
+    if (child != NULL) {
+        (void)qk_id_parse(&extra->child_run, child);
+    }
+    job->flags |= ext_number(ext, "wt", 0) != 0 ? JF_WAITING : 0;
     extra->unique_key = ext_text(ext, "uk");
     extra->cause_us = ext_number(ext, "ct", 0);
     const char *reason = json_string_value(json_object_get(ext, "sr"));
@@ -137,6 +150,10 @@ qk_status load_job(qk__engine *engine, const qk__row *row, uint32_t *out)
         } else if (needs_extra(row, ext)) {
             rc = load_extra(engine, job, row, ext);
         }
+        if (rc == QK_OK && !qk_id_is_none(row->related)) {
+            struct run *run = run_make(engine, row->related);
+            rc = run != NULL && run_attach(engine, run, index, true) ? QK_OK : QK_ENOMEM;
+        }
         if (rc != QK_OK) {
             job_release(engine, index);
         } else {
@@ -152,6 +169,7 @@ static void unload(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
     queue_of(engine, job)->counts[job->status]--;
+    run_count(engine, job, -1);
     job_release(engine, index);
 }
 
@@ -257,6 +275,7 @@ static qk_status load_queue(qk__engine *engine, const qk__row *row)
 
 qk_status qk__engine_load(qk__engine *engine, const qk__row *row, uint64_t batch)
 {
+    struct run *run = NULL;
     if (batch >= engine->batch) {
         engine->batch = batch + 1;
     }
@@ -264,6 +283,8 @@ qk_status qk__engine_load(qk__engine *engine, const qk__row *row, uint64_t batch
     case QK__OP_IMAGE:
     case QK__OP_REOPEN:
         return load_image(engine, row);
+    case QK__OP_RUN:
+        return run_load(engine, row, &run);
     case QK__OP_EDGE:
         return load_edge(engine, row);
     case QK__OP_WORKER:
@@ -271,6 +292,6 @@ qk_status qk__engine_load(qk__engine *engine, const qk__row *row, uint64_t batch
     case QK__OP_QUEUE:
         return row->queue.data == NULL ? QK_EDAMAGED : load_queue(engine, row);
     default:
-        return row->op <= QK__OP_PROBE ? QK_OK : QK_EDAMAGED;
+        return row->op <= QK__OP_RUN ? QK_OK : QK_EDAMAGED;
     }
 }

@@ -36,16 +36,20 @@ void set_status(qk__engine *engine, uint32_t index, qk_job_status status)
 {
     struct job *job = job_at(engine, index);
     struct queue *queue = queue_of(engine, job);
+    run_count(engine, job, -1);
     queue->counts[job->status]--;
     queue->counts[status]++;
     job->status = (uint8_t)status;
+    run_count(engine, job, 1);
     mark_dirty(engine, index);
 }
 
 void leave_place(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
-    if (job->status == QK_JOB_CLAIMED) {
+    if ((job->flags & JF_WAITING) != 0) {
+        node_leave_wait(engine, index);
+    } else if (job->status == QK_JOB_CLAIMED) {
         lease_remove(engine, index);
     } else if (job->status == QK_JOB_DELAYED) {
         if ((job->flags & JF_IN_HEAP) == 0) {
@@ -60,7 +64,7 @@ void leave_place(qk__engine *engine, uint32_t index)
 void end_job(qk__engine *engine, uint32_t index, qk_job_status status, qk__now now)
 {
     struct job *job = job_at(engine, index);
-    engine->linked -= has_parents(job);
+    links_counted(engine, job, -1);
     set_status(engine, index, status);
     job->extra->finished_us = now.wall_us;
     if (job->extra->unique_key != NULL) {
@@ -81,9 +85,16 @@ static void skip(qk__engine *engine, uint32_t index, qk__now now)
     if (first != NULL) {
         job->extra->cause = first->cause;
         job->extra->cause_us = first->cause_us;
+        job->extra->cause_outside = first->outside;
     }
     leave_place(engine, index);
     end_job(engine, index, QK_JOB_SKIPPED, now);
+}
+
+static bool is_held_back(const qk__engine *engine, const struct job *job)
+{
+    const struct run *run = run_of(engine, job);
+    return run != NULL && run->held;
 }
 
 /* Its parents, or its place, have changed. */
@@ -97,7 +108,7 @@ static void reconsider(qk__engine *engine, uint32_t index)
     }
     if (ready == QK__READY_NEVER) {
         doom(engine, index);
-    } else if (ready == QK__READY_START && waits) {
+    } else if (ready == QK__READY_START && waits && !is_held_back(engine, job)) {
         lane_push(engine, index);
         engine->changes++;
     }
@@ -111,18 +122,37 @@ void place(qk__engine *engine, uint32_t index)
     reconsider(engine, index);
 }
 
-static void tell_children(qk__engine *engine, uint32_t index)
+/* A node that ends other than with its child run takes that along. */
+static void end_child_run(qk__engine *engine, const struct job *node, qk__now now)
+{
+    struct run *child =
+        qk_id_is_none(node->extra->child_run) ? NULL : run_find(engine, node->extra->child_run);
+    const struct run *outer = run_of(engine, node);
+    if (child == NULL || child->ended) {
+        return;
+    }
+    if (node->status == QK_JOB_CANCELLED && outer != NULL && outer->cancelled) {
+        child->cancelled = true;
+    }
+    run_cancel_inside(engine, child, now);
+}
+
+static void tell_children(qk__engine *engine, uint32_t index, qk__now now)
 {
     struct job *parent = job_at(engine, index);
     struct links *links = parent->extra->links;
-    if (links == NULL || !qk_job_status_is_terminal(parent->status)) {
+    if (!qk_job_status_is_terminal(parent->status)) {
+        return;
+    }
+    end_child_run(engine, parent, now);
+    if (links == NULL) {
         return;
     }
     struct link news;
-    link_news(engine, parent, &news);
     for (uint32_t i = 0; i < links->child_count; i++) {
         uint32_t child = job_find(engine, links->children[i]);
         struct job *job = child == NIL ? NULL : job_at(engine, child);
+        link_news(engine, parent, job, &news);
         if (job != NULL && !qk_job_status_is_terminal(job->status) && has_parents(job) &&
             links_tell(job->extra->links, parent->id, &news)) {
             reconsider(engine, child);
@@ -131,18 +161,32 @@ static void tell_children(qk__engine *engine, uint32_t index)
     links->child_count = 0;
 }
 
+/* Unless it was cancelled meanwhile, with a run around it. */
+static void skip_doomed(qk__engine *engine, uint32_t index, qk__now now)
+{
+    const struct job *job = job_at(engine, index);
+    if (job->used && !qk_job_status_is_terminal(job->status)) {
+        skip(engine, index, now);
+    }
+}
+
 void settle_dependents(qk__engine *engine, qk__now now)
 {
-    uint32_t doomed;
-    do {
+    for (;;) {
+        uint32_t doomed;
         while (engine->notified < engine->ended.count) {
-            tell_children(engine, engine->ended.items[engine->notified++]);
+            tell_children(engine, engine->ended.items[engine->notified++], now);
         }
-        doomed = doom_take(engine);
-        if (doomed != NIL) {
-            skip(engine, doomed, now);
+        if ((doomed = doom_take(engine)) != NIL) {
+            skip_doomed(engine, doomed, now);
+        } else if (engine->due_runs.count > 0) {
+            struct run *run = engine->runs.items[engine->due_runs.items[--engine->due_runs.count]];
+            run->due = false;
+            run_review(engine, run, now);
+        } else {
+            return;
         }
-    } while (doomed != NIL);
+    }
 }
 
 /* Reserved by the caller, so that the push at the end cannot fail. */

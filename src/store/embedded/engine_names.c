@@ -115,10 +115,15 @@ uint32_t queue_make(qk__engine *engine, const char *name, size_t length)
 
 static uint32_t policy_hash(const struct policy *policy)
 {
-    int64_t key[] = { policy->kind,           policy->queue,
-                      policy->max_attempts,   policy->max_lost,
-                      policy->timeout_us,     policy->backoff_base_us,
-                      policy->backoff_cap_us, policy->mode * 2 + policy->continue_on_failure };
+    int64_t key[] = { policy->kind,
+                      policy->route,
+                      policy->queue,
+                      policy->max_attempts,
+                      policy->max_lost,
+                      policy->timeout_us,
+                      policy->backoff_base_us,
+                      policy->backoff_cap_us,
+                      policy->mode * 2 + policy->continue_on_failure };
     uint64_t hash = 0;
     for (size_t i = 0; i < sizeof key / sizeof *key; i++) {
         hash = (hash ^ (uint64_t)key[i]) * 0x9e3779b97f4a7c15u;
@@ -129,11 +134,11 @@ static uint32_t policy_hash(const struct policy *policy)
 
 static bool policy_equal(const struct policy *a, const struct policy *b)
 {
-    return a->kind == b->kind && a->queue == b->queue && a->max_attempts == b->max_attempts &&
-           a->max_lost == b->max_lost && a->timeout_us == b->timeout_us &&
-           a->backoff_base_us == b->backoff_base_us && a->backoff_cap_us == b->backoff_cap_us &&
-           a->backoff_factor == b->backoff_factor && a->mode == b->mode &&
-           a->continue_on_failure == b->continue_on_failure;
+    return a->kind == b->kind && a->route == b->route && a->queue == b->queue &&
+           a->max_attempts == b->max_attempts && a->max_lost == b->max_lost &&
+           a->timeout_us == b->timeout_us && a->backoff_base_us == b->backoff_base_us &&
+           a->backoff_cap_us == b->backoff_cap_us && a->backoff_factor == b->backoff_factor &&
+           a->mode == b->mode && a->continue_on_failure == b->continue_on_failure;
 }
 
 static bool policies_rehash(qk__engine *engine)

@@ -118,7 +118,7 @@ static bool returned_reserve(struct lane *lane, size_t more)
 
 bool lane_prepare(qk__engine *engine, const struct job *job)
 {
-    struct lane *lane = lane_make(queue_of(engine, job), policy_of(engine, job)->kind);
+    struct lane *lane = lane_make(queue_of(engine, job), policy_of(engine, job)->route);
     return lane != NULL;
 }
 
@@ -137,7 +137,7 @@ static void list_insert(qk__engine *engine, struct lane *lane, uint32_t index, u
 void lane_push(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
-    struct lane *lane = lane_find(queue_of(engine, job), policy_of(engine, job)->kind);
+    struct lane *lane = lane_find(queue_of(engine, job), policy_of(engine, job)->route);
     uint32_t tail = lane->tail[job->priority];
     job->flags |= JF_IN_LANE;
     if (tail == NIL || job_at(engine, tail)->seq < job->seq) {
@@ -158,7 +158,7 @@ void lane_push(qk__engine *engine, uint32_t index)
 void lane_remove(qk__engine *engine, uint32_t index)
 {
     struct job *job = job_at(engine, index);
-    struct lane *lane = lane_find(queue_of(engine, job), policy_of(engine, job)->kind);
+    struct lane *lane = lane_find(queue_of(engine, job), policy_of(engine, job)->route);
     if ((job->flags & JF_IN_HEAP) != 0) {
         heap_remove(engine, lane->returned, lane->returned_count, job->prev, served_before);
         lane->returned_count--;

@@ -46,7 +46,7 @@ static qk_status connect(qk__engine *engine, uint32_t index, const qk__cold_set 
     loaded->children = NULL;
     links_free(loaded);
     extra->links = links;
-    engine->linked++;
+    links_counted(engine, job_at(engine, index), 1);
     qk_id missing;
     qk_status rc = links_connect(engine, index, cold, &missing);
     return rc == QK_ENOTFOUND || rc == QK_EMPTY ? QK_OK : rc; /* waits for what is gone */
@@ -68,6 +68,9 @@ static qk_status prepare(qk__engine *engine, uint32_t index, bool clean)
     if (job->extra != NULL && job->extra->unique_key != NULL && !unique_insert(engine, index)) {
         return QK_ENOMEM;
     }
+    if (!qk_job_status_is_terminal(job->status) && job->run != NIL && !run_of(engine, job)->known) {
+        return QK_EDAMAGED; /* a job without its run */
+    }
     if (job->status == QK_JOB_CLAIMED && !lease_reserve(engine)) {
         return QK_ENOMEM;
     }
@@ -77,6 +80,15 @@ static qk_status prepare(qk__engine *engine, uint32_t index, bool clean)
 static qk_status take_back(qk__engine *engine, uint32_t index, qk__now now)
 {
     struct job *job = job_at(engine, index);
+    if ((job->flags & JF_WAITING) != 0) {
+        bool dirty = (job->flags & JF_DIRTY) != 0;
+        node_wait(engine, index, now);
+        if (!dirty) { /* nothing has changed */
+            job->flags &= (uint16_t)~JF_DIRTY;
+            engine->dirty.count--;
+        }
+        return QK_OK;
+    }
     if ((job->flags & JF_HELD) != 0) {
         job->flags &= (uint16_t)~JF_HELD;
         lease_push(engine, index);
@@ -119,6 +131,52 @@ static qk_status place_all(qk__engine *engine, struct job **jobs, size_t count, 
     return QK_OK;
 }
 
+qk_status qk__engine_loaded_runs(const qk__engine *engine, qk_id **out, size_t *count)
+{
+    *count = 0;
+    *out = malloc((engine->runs.count + 1) * sizeof **out);
+    for (size_t i = 0; *out != NULL && i < engine->runs.count; i++) {
+        const struct run *run = engine->runs.items[i];
+        if (run != NULL && run->known && !run->ended) {
+            (*out)[(*count)++] = run->id;
+        }
+    }
+    return *out == NULL ? QK_ENOMEM : QK_OK;
+}
+
+void qk__engine_run_facts(qk__engine *engine, const qk__run_facts *facts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct run *run = run_find(engine, facts[i].id);
+        for (int s = QK_JOB_DONE; run != NULL && s < QK_JOB_STATUS_COUNT; s++) {
+            run->counts[s] += facts[i].counts[s];
+        }
+        if (run != NULL) {
+            run->bad += facts[i].bad;
+        }
+    }
+}
+
+/* Runs that have ended go; the others are held or not. */
+static void recover_runs(qk__engine *engine)
+{
+    for (size_t i = 0; i < engine->runs.count; i++) {
+        struct run *run = engine->runs.items[i];
+        if (run != NULL && (run->ended || !run->known) && run->references == 0) {
+            run_free(engine, run);
+        }
+    }
+    for (size_t i = 0; i < engine->runs.count; i++) {
+        struct run *run = engine->runs.items[i];
+        if (run != NULL) {
+            run->epoch = engine->epoch;
+            if (run->depth == 1 || job_find(engine, run->parent_job) == NIL) {
+                run_hold(engine, run);
+            }
+        }
+    }
+}
+
 qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const qk__cold_set *cold)
 {
     struct job **jobs = malloc((engine->used + 1) * sizeof *jobs);
@@ -134,6 +192,7 @@ qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const 
         }
     }
     if (rc == QK_OK) {
+        recover_runs(engine);
         order_all(engine);
         qsort(jobs, count, sizeof *jobs, by_sequence);
         rc = place_all(engine, jobs, count, now);
@@ -163,7 +222,8 @@ void qk__engine_release(qk__engine *engine, qk__now now)
 static bool is_held(const struct job *job)
 {
     const struct extra *extra = job->extra;
-    if (extra == NULL || (job->status != QK_JOB_CLAIMED && extra->closed_worker == NIL)) {
+    if (extra == NULL || (job->flags & JF_WAITING) != 0 ||
+        (job->status != QK_JOB_CLAIMED && extra->closed_worker == NIL)) {
         return false;
     }
     return job->status == QK_JOB_CLAIMED || extra->closed_attempt == job->attempt;
@@ -211,6 +271,9 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
         return;
     }
     struct job *job = job_at(engine, index);
+    if ((job->flags & JF_WAITING) != 0) {
+        return;
+    }
     bool same = job->status == QK_JOB_CLAIMED && job->attempt == claim->attempt;
     bool ahead = job->attempt < claim->attempt; /* the claim was not durable */
     struct extra *extra = same || ahead ? job_extra(engine, job) : NULL;
@@ -227,9 +290,11 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
     }
     if (ahead) {
         struct queue *queue = queue_of(engine, job);
+        run_count(engine, job, -1);
         queue->counts[job->status]--;
         queue->counts[QK_JOB_CLAIMED]++;
         job->status = QK_JOB_CLAIMED;
+        run_count(engine, job, 1);
         /* None is left charged if a person's retry, now forgotten, started the budget again. */
         job->attempts = claim->attempts > 0 ? claim->attempts : 1;
         job->attempt = claim->attempt;

@@ -149,7 +149,7 @@ uint32_t job_new(qk__engine *engine, qk_id id)
     memset(job, 0, sizeof *job);
     job->id = id;
     job->used = true;
-    job->prev = job->next = job->policy = NIL;
+    job->prev = job->next = job->policy = job->run = NIL;
     map_put(engine->map, engine->map_mask, id_hash(id), index);
     engine->used++;
     return index;
@@ -157,6 +157,8 @@ uint32_t job_new(qk__engine *engine, qk_id id)
 
 static void extra_free(qk__engine *engine, struct extra *extra)
 {
+    free(extra->node);
+    free(extra->when);
     free(extra->unique_key);
     free(extra->name);
     free(extra->tags);
@@ -177,6 +179,9 @@ void job_release(qk__engine *engine, uint32_t index)
     }
     if (job->payload != NULL && (job->flags & JF_LARGE) != 0) {
         engine->payload_resident -= job->payload_length;
+    }
+    if (engine->map != NULL) {
+        run_detach(engine, job);
     }
     free(job->payload);
     if (job->extra != NULL) {

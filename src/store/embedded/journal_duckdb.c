@@ -4,6 +4,7 @@
 #include "store/embedded/journal_duckdb.h"
 
 #include "store/embedded/database.h"
+#include "util/buffer.h"
 #include "util/error.h"
 
 #include <stdio.h>
@@ -52,16 +53,40 @@ static qk_status last_batch(qk__journal *base, uint64_t *out, qk_error *err)
     return rc;
 }
 
-/* Ids of ended jobs that live again: their history rows go in the same commit. */
+/* One statement for all, with the range in it, so that the scan skips what is far away. */
+static qk_status delete_ids(struct duckdb_journal *journal, const char *table, const qk_id *ids,
+                            size_t count, qk_error *err)
+{
+    char id[QK_ID_TEXT_SIZE];
+    char other[QK_ID_TEXT_SIZE];
+    size_t low = 0;
+    size_t high = 0;
+    qk__buffer sql;
+    qk__buffer_init(&sql, SIZE_MAX / 2);
+    for (size_t i = 1; i < count; i++) {
+        low = qk_id_compare(ids[i], ids[low]) < 0 ? i : low;
+        high = qk_id_compare(ids[i], ids[high]) > 0 ? i : high;
+    }
+    qk__buffer_printf(&sql, "DELETE FROM %s WHERE id BETWEEN '%s'::UUID AND '%s'::UUID", table,
+                      qk_id_format(id, ids[low]), qk_id_format(other, ids[high]));
+    for (size_t i = 0; count > 1 && i < count; i++) {
+        qk__buffer_printf(&sql, "%s%s", i == 0 ? " AND id IN (SELECT unnest(string_split('" : ",",
+                          qk_id_format(id, ids[i]));
+    }
+    qk__buffer_text(&sql, count > 1 ? "', ','))::UUID)" : "");
+    qk_status rc = sql.failed ? qk__error(err, QK_ENOMEM, "out of memory")
+                              : qk__database_run(journal->writer, sql.data, err);
+    qk__buffer_dispose(&sql);
+    return rc;
+}
+
+/* Ids of ended jobs and runs that live again: their history rows go in the same commit. */
 static qk_status delete_reopened(struct duckdb_journal *journal, const qk__cut *cut, qk_error *err)
 {
+    static const char *const tables[] = { "history", "runs" };
     qk_status rc = QK_OK;
-    for (size_t i = 0; rc == QK_OK && i < cut->reopened_count; i++) {
-        char id[QK_ID_TEXT_SIZE];
-        char sql[128];
-        snprintf(sql, sizeof sql, "DELETE FROM history WHERE id = '%s'::UUID",
-                 qk_id_format(id, cut->reopened[i]));
-        rc = qk__database_run(journal->writer, sql, err);
+    for (size_t t = 0; rc == QK_OK && cut->reopened_count > 0 && t < 2; t++) {
+        rc = delete_ids(journal, tables[t], cut->reopened, cut->reopened_count, err);
     }
     return rc;
 }

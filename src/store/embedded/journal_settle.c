@@ -48,6 +48,21 @@ static const char settle_edges[] =
     "ON o.id = n.id AND o.related = n.related WHERE o.op = 5 AND n.id IS NULL "
     "AND o.batch BETWEEN %3$lld AND %4$lld";
 
+/* A run's image holds unless there is a later one: live runs are carried, so the last one is in one
+ * of the journals, and what is terminal here with nothing after it is the end. */
+static const char settle_runs[] =
+    "INSERT INTO runs (batch, id, parent_job_id, root_run_id, name, description, created_at, "
+    "completed_at, status, metadata, params, trigger, scheduled_for, definition) "
+    "SELECT e.batch, e.id, e.related, (e.ext->>'$.rt')::UUID, e.node, e.ext->>'$.de', "
+    "e.created_at, e.finished_at, e.status, (e.ext->'$.md')::VARCHAR, (e.ext->'$.pr')::VARCHAR, "
+    "e.ext->>'$.tr', make_timestamp((e.ext->>'$.sf')::BIGINT), p.payload FROM %1$s e "
+    "LEFT JOIN (SELECT id, any_value(payload) AS payload FROM (SELECT id, payload FROM %1$s WHERE op = 3 "
+    "UNION ALL SELECT id, payload FROM %2$s WHERE op = 3) GROUP BY id) p "
+    "ON e.id = p.id JOIN (SELECT id, max(batch) AS batch FROM ("
+    "SELECT id, batch FROM %1$s WHERE op = 9 UNION ALL SELECT id, batch FROM %2$s WHERE op = 9) "
+    "GROUP BY id) m ON m.id = e.id AND m.batch = e.batch "
+    "WHERE e.op = 9 AND e.status >= 3 AND e.batch BETWEEN %3$lld AND %4$lld";
+
 static const char settle_slice[] =
     "DELETE FROM %1$s WHERE op <> 3 AND batch BETWEEN %3$lld AND %4$lld";
 
@@ -85,6 +100,7 @@ static qk_status move_slice(struct duckdb_journal *journal, int64_t first, int64
     rc = run(journal, settle_history, first, last, err);
     rc = rc == QK_OK ? run(journal, settle_attempts, first, last, err) : rc;
     rc = rc == QK_OK ? run(journal, settle_edges, first, last, err) : rc;
+    rc = rc == QK_OK ? run(journal, settle_runs, first, last, err) : rc;
     rc = rc == QK_OK ? run(journal, settle_slice, first, last, err) : rc;
     return finish(journal, rc, err);
 }

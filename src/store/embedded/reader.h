@@ -15,6 +15,8 @@
 #include "store/embedded/row.h"
 #include "store/store.h"
 
+#include <queuack/run.h>
+
 /* Rows with the memory their text lives in. */
 typedef struct qk__row_set {
     qk__row *rows; /* from malloc, or NULL */
@@ -69,6 +71,36 @@ qk_status qk__reader_attempt(qk__reader *reader, bool *found, qk__attempt_outcom
 /* Payload rows (op PAYLOAD) of live jobs by id. One query for all. */
 qk_status qk__reader_payloads(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
                               qk_error *err);
+
+/* Runs as RUN rows: node the name, claimed_by the root's id as text, payload the definition if that
+ * is asked for. reader_runs.c. */
+qk_status qk__reader_run(qk__reader *reader, qk__row_set *out, qk_id id, qk_error *err);
+/* Every run of the tree that the run belongs to. With definitions; or in order of id, and result
+ * the id of the run around it as text. */
+qk_status qk__reader_tree_runs(qk__reader *reader, qk__row_set *out, qk_id run, bool definitions,
+                               qk_error *err);
+qk_status qk__reader_list_runs(qk__reader *reader, qk__row_set *out, const qk_run_filter *filter,
+                               size_t limit, qk_error *err);
+/* Ended jobs of a whole tree: id, related the run, status, error the reason of a skip. */
+qk_status qk__reader_tree_nodes(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err);
+/* Dependencies of a whole tree's jobs: id, related. */
+qk_status qk__reader_tree_edges(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err);
+/* The id of a node, live or ended. */
+qk_status qk__reader_node(qk__reader *reader, qk__row_set *out, qk_id run, const char *node,
+                          qk_error *err);
+/* Terminal images, as qk__reader_ended. One query for all. */
+qk_status qk__reader_ended_full(qk__reader *reader, qk__row_set *out, const qk_id *ids,
+                                size_t count, qk_error *err);
+
+/* Ended jobs as upstream: id, node, status, attempt, result unless it is large (seq: its length). */
+qk_status qk__reader_upstream(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
+                              qk_error *err);
+/* Done leaves of a run: node, result. */
+qk_status qk__reader_leaves(qk__reader *reader, qk__row_set *out, qk_id run, qk_error *err);
+
+/* Facts about runs, see run_facts in embedded_runs.c. One query for all. */
+qk_status qk__reader_run_facts(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
+                               qk_error *err);
 
 /* Dependencies of a job, live or ended: an EDGE row (id, related) per parent. */
 qk_status qk__reader_parents(qk__reader *reader, qk__row_set *out, qk_id child, qk_error *err);

@@ -64,7 +64,7 @@ static void find_range(char lowest[QK_ID_TEXT_SIZE], char highest[QK_ID_TEXT_SIZ
 static qk_status fetch_ids(qk__reader *reader, qk__row_set *out, const char *format,
                            const qk_id *ids, size_t count, qk_error *err)
 {
-    char lowest[QK_ID_TEXT_SIZE], highest[QK_ID_TEXT_SIZE], sql[1024];
+    char lowest[QK_ID_TEXT_SIZE], highest[QK_ID_TEXT_SIZE], sql[2048];
     qk__buffer text;
     qk_status rc;
     memset(out, 0, sizeof(*out));
@@ -87,8 +87,46 @@ qk_status qk__reader_ended_many(qk__reader *reader, qk__row_set *out, const qk_i
                                 size_t count, qk_error *err)
 {
     return fetch_ids(reader, out,
-                     "SELECT id, status, kind, queue FROM queuack_ended WHERE " THESE_IDS, ids,
-                     count, err);
+                     "SELECT id, status, kind, queue, related, finished_at, CASE WHEN status <> 3 "
+                     "THEN ext END AS ext FROM queuack_ended WHERE " THESE_IDS,
+                     ids, count, err);
+}
+
+/* A job makes its run fail if it failed or was cancelled without continue_on_failure, or was skipped
+ * for a failure outside the run. */
+qk_status qk__reader_run_facts(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
+                               qk_error *err)
+{
+    return fetch_ids(
+        reader, out,
+        "SELECT 9::UTINYINT AS op, id AS related, status, 0::BIGINT AS seq, 0::INTEGER AS attempts "
+        "FROM queuack_run_rows WHERE " THESE_IDS " UNION ALL "
+        "SELECT 0::UTINYINT, id, status, count(*)::BIGINT, count(*) FILTER ("
+        "CASE WHEN status = 5 THEN ext->>'$.ox' IS NOT NULL "
+        "ELSE status <> 3 AND coalesce(ext->>'$.cf', 'false') <> 'true' END)::INTEGER "
+        "FROM (SELECT related AS id, status, ext FROM queuack_ended) WHERE " THESE_IDS
+        " GROUP BY id, status",
+        ids, count, err);
+}
+
+qk_status qk__reader_ended_full(qk__reader *reader, qk__row_set *out, const qk_id *ids,
+                                size_t count, qk_error *err)
+{
+    return fetch_ids(reader, out,
+                     "SELECT 0::UTINYINT AS op, " QK__ROW_COLUMNS " FROM queuack_ended "
+                     "WHERE " THESE_IDS,
+                     ids, count, err);
+}
+
+qk_status qk__reader_upstream(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
+                              qk_error *err)
+{
+    return fetch_ids(reader, out,
+                     "SELECT id, node, status, attempt, CASE WHEN strlen(result) <= 4096 AND NOT "
+                     "starts_with(result, '{\"$run\"') THEN result END AS result, "
+                     "coalesce(strlen(result), 0)::BIGINT AS seq FROM queuack_ended "
+                     "WHERE " THESE_IDS,
+                     ids, count, err);
 }
 
 qk_status qk__reader_payloads(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,

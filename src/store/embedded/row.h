@@ -20,6 +20,9 @@ typedef enum qk__op {
     QK__OP_WORKER = 6,
     QK__OP_CLOSE = 7, /* the last row of a clean end */
     QK__OP_PROBE = 8, /* nothing: shows that the disk takes writes again */
+    /* A run's state: id, related the parent job, node its name; status a qk_run_status. Its
+     * definition is a PAYLOAD row of the same id. */
+    QK__OP_RUN = 9,
 } qk__op;
 
 /* How an attempt ended; the order is part of the file format. */

@@ -76,6 +76,17 @@ typedef struct view {
     " AS outcome, error, exit_code, log_tail FROM " source " WHERE attempt > 0 AND "               \
     "claimed_by IS NOT NULL AND state IN ('claimed', 'done', 'failed', 'cancelled')"
 
+/* Run rows as the table `runs` has them. */
+#define RUN_COLUMNS                                                                                \
+    "id, parent_job_id, root_run_id, name, description, created_at, completed_at, status, "        \
+    "metadata, params, trigger, scheduled_for, definition"
+#define RUN_FROM_ROW                                                                               \
+    "SELECT i.id, i.related AS parent_job_id, (i.ext->>'$.rt')::UUID AS root_run_id, "             \
+    "i.node AS name, i.ext->>'$.de' AS description, i.created_at, "                                \
+    "i.finished_at AS completed_at, i.status, (i.ext->'$.md')::VARCHAR AS metadata, "              \
+    "(i.ext->'$.pr')::VARCHAR AS params, i.ext->>'$.tr' AS trigger, "                              \
+    "make_timestamp((i.ext->>'$.sf')::BIGINT) AS scheduled_for, p.payload AS definition "
+
 #define RUN_STATUS_TEXT                                                                            \
     "CASE status WHEN 0 THEN 'pending' WHEN 1 THEN 'running' WHEN 2 THEN 'paused' "                \
     "WHEN 3 THEN 'done' WHEN 4 THEN 'failed' WHEN 6 THEN 'cancelled' END"
@@ -111,6 +122,19 @@ static const view views[] = {
       WITH_PAYLOAD("i.status") ", " STATE_OF(
           "i.status") " AS state"
                       " FROM %s() i LEFT JOIN queuack_payloads p USING (id) WHERE i.op <= 1" },
+    { "queuack_run_images", false, BOTH("batch, op, " QK__ROW_COLUMNS, "op = 9"), NULL },
+    { "queuack_run_rows", false,
+      RUN_FROM_ROW
+      "FROM queuack_run_images i JOIN (SELECT id, max(batch) AS batch FROM queuack_run_images GROUP BY id)"
+      " m USING (id, batch) LEFT JOIN queuack_payloads p USING (id) "
+      "UNION ALL SELECT " RUN_COLUMNS " FROM runs",
+      RUN_FROM_ROW
+      "FROM %s() i LEFT JOIN queuack_payloads p USING (id) WHERE i.op = 9 UNION ALL " RUN_FROM_ROW
+      "FROM queuack_run_images i JOIN (SELECT id, max(batch) AS batch FROM queuack_run_images GROUP BY id)"
+      " m USING (id, batch) LEFT JOIN queuack_payloads p USING (id) "
+      "WHERE i.id NOT IN (SELECT id FROM %s() WHERE op = 9) "
+      "UNION ALL SELECT " RUN_COLUMNS
+      " FROM runs WHERE id NOT IN (SELECT id FROM %s() WHERE op = 9)" },
     { "queuack_workers", false, LAST_ROW("claimed_by, " LAST_COLUMNS, "claimed_by", "6"),
       "SELECT claimed_by, created_at, claimed_at, status, ext FROM %s() WHERE op = 6" },
     { "queuack_queues", false, LAST_ROW("queue, " LAST_COLUMNS, "queue", "4"),
@@ -133,7 +157,7 @@ static const view views[] = {
     { "dag_runs", true,
       "SELECT id, parent_job_id, root_run_id, name, description, created_at, completed_at, " RUN_STATUS_TEXT
       " AS status, metadata::JSON AS metadata, params::JSON AS params, "
-      "trigger, scheduled_for, definition::JSON AS definition FROM runs",
+      "trigger, scheduled_for, definition::JSON AS definition FROM queuack_run_rows",
       NULL },
     { "dag_run_stats", true,
       "SELECT r.id AS dag_run_id, r.name AS dag_name, r.status AS dag_status, r.created_at, "
@@ -174,8 +198,8 @@ static void append_view(qk__buffer *sql, const view *v, const char *live_functio
     qk__buffer_printf(sql, "CREATE OR REPLACE %sVIEW %s AS ", live_function ? "TEMP " : "",
                       v->name);
     const char *body = live_function && v->live ? v->live : v->stored;
-    const char *hole = live_function && v->live ? strstr(body, "%s") : NULL;
-    if (hole) {
+    const char *hole;
+    while (live_function && v->live && (hole = strstr(body, "%s")) != NULL) {
         qk__buffer_append(sql, body, (size_t)(hole - body));
         qk__buffer_text(sql, live_function);
         body = hole + 2;

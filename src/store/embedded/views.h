@@ -15,7 +15,7 @@
 #include <queuack/error.h>
 
 /* Rises whenever a definition changes; an older file's stored views are then made anew. */
-#define QK__VIEWS_VERSION 1
+#define QK__VIEWS_VERSION 2
 
 /* Columns of qk_live_<n> (after op) and of the building blocks (which end with `state`, the status
  * as text), in order; without batch. */

@@ -1,0 +1,159 @@
+/*
+ * Reading runs; see reader.h. Tables only: what a call has reported is durable, and a run's state is
+ * in the journal as soon as it is. One statement each, whatever the number of runs or nodes.
+ */
+#include "store/embedded/reader_internal.h"
+
+#include <string.h>
+
+#include "store/embedded/row_set.h"
+#include "store/embedded/views.h"
+#include "util/buffer.h"
+#include "util/error.h"
+
+/* A run as a row: node its name, claimed_by the root's id, ext and payload as the journal has them. */
+#define RUN_ROW(definition)                                                                        \
+    "SELECT 9::UTINYINT AS op, id, parent_job_id AS related, root_run_id::VARCHAR AS claimed_by, " \
+    "name AS node, created_at, completed_at AS finished_at, status, " definition                   \
+    " AS payload, json_object('rt', root_run_id::VARCHAR, 'de', description, 'md', "               \
+    "metadata::JSON, 'pr', params::JSON, 'tr', trigger, 'sf', epoch_us(scheduled_for))::VARCHAR "  \
+    "AS ext FROM queuack_run_rows "
+
+#define TREE "root_run_id = (SELECT root_run_id FROM queuack_run_rows WHERE id = $1)"
+#define OF_TREE "related IN (SELECT id FROM queuack_run_rows WHERE root_run_id = $1)"
+
+static qk_status fetch_by_id(qk__reader *reader, qk__row_set *out, const char *sql, qk_id id,
+                             qk_error *err)
+{
+    qk__parameter parameter = { .kind = QK__PARAMETER_ID, .id = id };
+    return qk__reader_fetch(reader, out, sql, &parameter, 1, err);
+}
+
+qk_status qk__reader_run(qk__reader *reader, qk__row_set *out, qk_id id, qk_error *err)
+{
+    return fetch_by_id(reader, out, RUN_ROW("definition") "WHERE id = $1", id, err);
+}
+
+qk_status qk__reader_tree_runs(qk__reader *reader, qk__row_set *out, qk_id run, bool definitions,
+                               qk_error *err)
+{
+    return fetch_by_id(
+        reader, out,
+        definitions
+            ? RUN_ROW("definition") "WHERE " TREE
+            : "SELECT r.*, n.related::VARCHAR AS result FROM (" RUN_ROW(
+                  "NULL::VARCHAR") "WHERE " TREE ") r LEFT JOIN (SELECT DISTINCT id, related FROM ("
+                                   "SELECT id, related FROM queuack_images UNION ALL "
+                                   "SELECT id, related FROM history) WHERE related IS NOT NULL"
+                                   ") n ON n.id = r.related ORDER BY r.id",
+        run, err);
+}
+
+qk_status qk__reader_tree_nodes(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err)
+{
+    return fetch_by_id(reader, out,
+                       "SELECT id, related, status, ext->>'$.sr' AS error FROM queuack_ended "
+                       "WHERE " OF_TREE,
+                       root, err);
+}
+
+qk_status qk__reader_tree_edges(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err)
+{
+    return fetch_by_id(
+        reader, out,
+        "SELECT DISTINCT id, related FROM (SELECT child AS id, parent AS related FROM edges "
+        "UNION ALL SELECT id, related FROM journal_a WHERE op = 5 "
+        "UNION ALL SELECT id, related FROM journal_b WHERE op = 5) "
+        "WHERE id IN (SELECT id FROM queuack_ended WHERE " OF_TREE
+        " UNION ALL SELECT id FROM queuack_images WHERE " OF_TREE ")",
+        root, err);
+}
+
+static void add(qk__buffer *sql, qk__parameter *parameters, size_t *count, const char *condition,
+                qk__parameter parameter)
+{
+    parameters[(*count)++] = parameter;
+    qk__buffer_printf(sql, " AND %s$%zu", condition, *count);
+}
+
+static void add_id(qk__buffer *sql, qk__parameter *parameters, size_t *count, const char *condition,
+                   qk_id id)
+{
+    if (!qk_id_is_none(id)) {
+        add(sql, parameters, count, condition,
+            (qk__parameter){ .kind = QK__PARAMETER_ID, .id = id });
+    }
+}
+
+static void add_statuses(qk__buffer *sql, uint32_t statuses)
+{
+    const char *comma = "";
+    if (statuses == 0) {
+        return;
+    }
+    qk__buffer_text(sql, " AND status IN (");
+    for (int i = 0; i < 8; i++) {
+        if ((statuses >> i & 1) != 0) {
+            qk__buffer_printf(sql, "%s%d", comma, i);
+            comma = ", ";
+        }
+    }
+    qk__buffer_text(sql, *comma != '\0' ? ")" : "255)");
+}
+
+qk_status qk__reader_list_runs(qk__reader *reader, qk__row_set *out, const qk_run_filter *filter,
+                               size_t limit, qk_error *err)
+{
+    qk__buffer sql;
+    qk__parameter parameters[6];
+    char suffix[QK_ID_TEXT_SIZE] = "";
+    size_t count = 0;
+    qk__buffer_init(&sql, 1 << 16);
+    qk__buffer_text(&sql, RUN_ROW("NULL::VARCHAR") "WHERE true");
+    add_statuses(&sql, filter->statuses);
+    add_id(&sql, parameters, &count, "parent_job_id = ", filter->parent_job);
+    add_id(&sql, parameters, &count, "root_run_id = ", filter->root_run);
+    add_id(&sql, parameters, &count, "id < ", filter->before);
+    if (filter->name != NULL) {
+        add(&sql, parameters, &count,
+            "name = ", (qk__parameter){ .kind = QK__PARAMETER_TEXT, .text = filter->name });
+    }
+    if (filter->roots_only) {
+        qk__buffer_text(&sql, " AND parent_job_id IS NULL");
+    }
+    if (filter->id_suffix != NULL) {
+        size_t length = strlen(filter->id_suffix);
+        memcpy(suffix, filter->id_suffix, length < sizeof suffix ? length : sizeof suffix - 1);
+        add(&sql, parameters, &count, "ends_with(replace(id::VARCHAR, '-', ''), lower(",
+            (qk__parameter){ .kind = QK__PARAMETER_TEXT, .text = suffix });
+        qk__buffer_text(&sql, "))");
+    }
+    qk__buffer_printf(&sql, " ORDER BY id DESC LIMIT %zu", limit);
+    qk_status rc = sql.failed ? qk__error(err, QK_ENOMEM, "out of memory")
+                              : qk__reader_fetch(reader, out, sql.data, parameters, count, err);
+    qk__buffer_dispose(&sql);
+    return rc;
+}
+
+qk_status qk__reader_node(qk__reader *reader, qk__row_set *out, qk_id run, const char *node,
+                          qk_error *err)
+{
+    qk__parameter parameters[] = { { .kind = QK__PARAMETER_ID, .id = run },
+                                   { .kind = QK__PARAMETER_TEXT, .text = node } };
+    return qk__reader_fetch(reader, out,
+                            "SELECT id FROM queuack_images WHERE related = $1 AND node = $2 "
+                            "UNION SELECT id FROM history WHERE related = $1 AND node = $2",
+                            parameters, 2, err);
+}
+
+qk_status qk__reader_leaves(qk__reader *reader, qk__row_set *out, qk_id run, qk_error *err)
+{
+    return fetch_by_id(
+        reader, out,
+        "SELECT node, result FROM queuack_ended WHERE related = $1 AND status = 3 AND id NOT IN ("
+        "SELECT parent FROM (SELECT child, parent FROM edges "
+        "UNION ALL SELECT id, related FROM journal_a WHERE op = 5 "
+        "UNION ALL SELECT id, related FROM journal_b WHERE op = 5) "
+        "WHERE child IN (SELECT id FROM queuack_ended WHERE related = $1)) ORDER BY seq",
+        run, err);
+}

@@ -1,0 +1,79 @@
+/*
+ * A naive model of runs: the tables of the contract, written down without any engine in view.
+ *
+ * Jobs and runs are small structs in two arrays; after each command everything is looked at again
+ * until nothing changes. It knows nothing of disks, queues or priorities: which job is claimed is
+ * told to it, and it says whether that was allowed. A clone is a plain copy.
+ *
+ * Time is a number that rises with each command; what ends in one command ends at one time, and of
+ * several failures at one time any may be named as the first. One thread.
+ */
+#ifndef QUEUACK_TESTS_RUNS_MODEL_H
+#define QUEUACK_TESTS_RUNS_MODEL_H
+
+#include <queuack/job.h>
+
+#define MODEL_JOBS 4096
+#define MODEL_RUNS 512
+#define MODEL_PARENTS 8
+#define MODEL_NONE (-1)
+
+enum model_skip { MODEL_NOT_SKIPPED, MODEL_CONDITION, MODEL_FAILURE };
+
+struct model_job {
+    qk_job_status status; /* delayed does not occur */
+    bool waiting; /* claimed, without a worker: its child run is under way */
+    bool subdag, continues, ever_done;
+    qk_dependency_mode mode;
+    int run; /* MODEL_NONE: outside */
+    int child; /* run */
+    int parents[MODEL_PARENTS], parent_count;
+    enum model_skip skip;
+    long ended; /* time */
+    long cause_ended; /* of a skip for a failure: when that failure was */
+    int cause_job; /* as the engine says, once known */
+    bool cause_outside, cause_known; /* known: looked at by the comparison */
+    int starts;
+};
+
+struct model_run {
+    int parent; /* job; MODEL_NONE */
+    bool paused, cancelled, started, ended;
+    int failed_as; /* jobs failed at its end, for the text of its node */
+};
+
+struct model {
+    struct model_job jobs[MODEL_JOBS];
+    struct model_run runs[MODEL_RUNS];
+    int job_count, run_count;
+    long now;
+};
+
+enum model_run_status { RUN_PENDING, RUN_RUNNING, RUN_PAUSED, RUN_DONE, RUN_FAILED, RUN_CANCELLED };
+
+/* Each begins a new moment but the two that add, which belong to the submission that follows. */
+int model_add_run(struct model *model, int parent_job);
+int model_add_job(struct model *model, int run, const struct model_job *job);
+void model_settle(struct model *model); /* after adding */
+
+/* False: the tables do not allow it, and nothing changed. */
+bool model_may_start(const struct model *model, int job);
+bool model_claim(struct model *model, int job);
+bool model_give_back(struct model *model,
+                     int job); /* nack, lost lease, failure with attempts left */
+bool model_ack(struct model *model, int job);
+bool model_fail(struct model *model, int job); /* for good; of a waiting node: its timeout */
+bool model_untrue(struct model *model, int job); /* its condition is false */
+/* The claimed node becomes the parent of `child`, new and already added, or the one it had. */
+bool model_expand(struct model *model, int job, int child);
+bool model_cancel(struct model *model, int job);
+bool model_cancel_run(struct model *model, int run);
+bool model_pause_run(struct model *model, int run, bool paused);
+bool model_retry_run(struct model *model, int run);
+bool model_retry_from(struct model *model, int job);
+
+enum model_run_status model_run_status(const struct model *model, int run);
+/* NULL, or what does not hold (static): for every state the model can be in. */
+const char *model_check(const struct model *model);
+
+#endif
