@@ -54,6 +54,9 @@ typedef struct qk__outcome_scratch {
 
 qk_status qk__outcome_prepare(qk_outcome *out, qk__outcome_scratch *scratch, const qk_queue *queue,
                               const qk_outcome *outcome, qk_error *err);
+/* The same without a handle. */
+qk_status qk__outcome_fit(qk_outcome *out, qk__outcome_scratch *scratch, size_t max_payload,
+                          const qk_outcome *outcome, qk_error *err);
 void qk__outcome_scratch_dispose(qk__outcome_scratch *scratch);
 
 #endif

@@ -37,6 +37,9 @@ typedef struct qk__store_config {
     size_t query_memory;
     qk_clock clock;
     qk__log log;
+    bool brief; /* closed again soon: leaves the file to those who stay longer */
+    uint64_t
+        peer; /* of this handle: its claims, made through an earlier owner, are its own. 0: none */
 } qk__store_config;
 
 /* A job to be enqueued, every default filled in. */
@@ -60,6 +63,14 @@ typedef struct qk__new_job {
     size_t needs_count;
 } qk__new_job;
 
+/* Who claims on behalf of another process. Such claims outlive the owner: when the store is opened
+ * again, their leases restart in full, unlike the owner's own, which are taken back. */
+typedef struct qk__holder {
+    uint64_t peer; /* below 2^63; 0: the owner itself */
+    uint64_t
+        token; /* of the call: with `again`, what an earlier call with it claimed is the answer */
+} qk__holder;
+
 typedef struct qk__claim_request {
     const char *const *queues; /* strict order, at least one */
     size_t queue_count;
@@ -70,6 +81,8 @@ typedef struct qk__claim_request {
     int64_t wait_us; /* 0: do not wait; INT64_MAX: for ever */
     int64_t lease_us; /* 0: as long as the job's timeout, 300 s if it has none */
     bool strict;
+    bool again; /* the first answer may have been lost on its way */
+    qk__holder holder;
 } qk__claim_request;
 
 /* What a pool tells about itself for the `workers` view. */
@@ -174,6 +187,10 @@ struct qk_store_ops {
     qk_status (*rows_open)(qk_store *store, qk_rows **out, const char *sql, int64_t timeout_us,
                            qk_error *err);
 
+    /* Waits until something became ready or ended since *seen (0: returns at once), and sets it.
+     * QK_ETIMEDOUT, QK_ECLOSED. */
+    qk_status (*changes)(qk_store *store, uint64_t *seen, int64_t wait_us, qk_error *err);
+
     /* A descriptor that becomes readable when a job became ready or ended. Owned by the store. */
     int (*wait_fd)(qk_store *store);
 
@@ -207,5 +224,7 @@ struct qk_rows {
 qk_status qk__embedded_open(qk_store **out, const qk__store_config *config, qk_error *err);
 /* As qk_store_check; `path` and the options' paths are absolute, temp_dir is set. */
 qk_status qk__embedded_check(const char *path, const qk_check_options *options, qk_error *err);
+/* A file that processes share: this one owns it and listens, or speaks to the owner. */
+qk_status qk__shared_open(qk_store **out, const qk__store_config *config, qk_error *err);
 
 #endif

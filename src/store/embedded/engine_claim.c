@@ -49,7 +49,7 @@ static int64_t deadline(qk__now now, int64_t lease_us)
 }
 
 static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t worker,
-                      int64_t lease_us)
+                      const qk__claim_request *request)
 {
     struct job *job = job_at(engine, index);
     struct extra *extra = job_extra(engine, job);
@@ -61,7 +61,9 @@ static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t 
     job->attempts++;
     extra->worker = worker;
     extra->claimed_us = now.wall_us;
-    extra->lease_us = extra->first_lease_us = lease_length(policy_of(engine, job), lease_us);
+    extra->lease_us = extra->first_lease_us =
+        lease_length(policy_of(engine, job), request->lease_us);
+    extra->holder = request->holder;
     extra->deadline_us = deadline(now, extra->lease_us);
     extra->progress = -1;
     set_status(engine, index, QK_JOB_CLAIMED);
@@ -97,12 +99,34 @@ static bool admits(const struct queue *queue)
            (queue->concurrency == 0 || queue->counts[QK_JOB_CLAIMED] < queue->concurrency);
 }
 
+/* What an earlier call with this token claimed and still holds. */
+static size_t claimed_before(qk__engine *engine, const qk__claim_request *request,
+                             qk__grant *grants)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < engine->leases.count; i++) {
+        for (uint32_t index = engine->leases.items[i].head; index != NIL && count < request->max;
+             index = job_at(engine, index)->next) {
+            const struct extra *extra = job_at(engine, index)->extra;
+            if (extra->holder.peer == request->holder.peer &&
+                extra->holder.token == request->holder.token) {
+                fill_grant(engine, job_at(engine, index), true, &grants[count++]);
+            }
+        }
+    }
+    return count;
+}
+
 size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request *request,
                         qk__grant *grants)
 {
     uint32_t kinds[KINDS_ON_STACK];
     size_t count = 0;
     qk__engine_tick(engine, now);
+    if (request->again && request->holder.peer != 0 &&
+        (count = claimed_before(engine, request, grants)) > 0) {
+        return count;
+    }
     size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
     uint32_t worker = symbol_make(engine, request->worker_id, strlen(request->worker_id));
     for (size_t i = 0; worker != NIL && i < request->queue_count; i++) {
@@ -110,7 +134,7 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
         while (queue != NULL && admits(queue) && count < request->max) {
             uint32_t index =
                 lane_best(engine, queue, request->kinds == NULL ? NULL : kinds, kind_count);
-            if (index == NIL || !claim_one(engine, now, index, worker, request->lease_us)) {
+            if (index == NIL || !claim_one(engine, now, index, worker, request)) {
                 break;
             }
             fill_grant(engine, job_at(engine, index), engine->config.strict || request->strict,
