@@ -179,3 +179,20 @@ void qk__post_interrupt(qk__request *request)
     store->ops->interrupt(store, worker, on);
     qk__reply_done(request);
 }
+
+/* A process that says goodbye gives back what it has claimed. */
+void qk__post_release(qk__request *request)
+{
+    qk_store *store = request->http->store;
+    qk__fields fields;
+    qk__fields_init(&fields, request->json);
+    uint64_t peer = (uint64_t)qk__field_number(&fields, "peer", 0, 2, INT64_MAX);
+    if (peer == 0)
+        qk__fields_fail(&fields, "peer", "must be given");
+    if (!fields.rc)
+        fields.rc = store->ops->release(store, peer, &fields.err);
+    if (fields.rc)
+        qk__reply_error(request, fields.rc, &fields.err);
+    else
+        qk__reply_done(request);
+}

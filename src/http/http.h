@@ -36,7 +36,7 @@ typedef struct qk__http_options {
 qk_status qk__http_start(qk__http **out, const qk__http_options *options, qk_error *err);
 
 /* First step of stopping: new requests are told QK_ECLOSED, watchers are let go. Does not block. The
- * caller then ends the store's waits, and stops. */
+ * caller then removes the socket, so that nobody comes any more, ends the store's waits, and stops. */
 void qk__http_refuse(qk__http *http);
 
 /* Waits for the requests under way, closes every connection, frees. NULL-safe. */

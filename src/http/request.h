@@ -8,6 +8,7 @@
 #define QK_HTTP_REQUEST_H
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "http/http.h"
@@ -75,10 +76,14 @@ struct qk__http {
     unsigned idle_seconds;
     qk__http_identity identity;
     qk__log log;
+    int listener; /* the daemon's */
     int stop_fd; /* readable once the server stops */
     atomic_bool stopping;
     atomic_size_t bodies; /* bytes of bodies in flight */
     atomic_uint watchers;
+    pthread_mutex_t lock; /* guards active */
+    pthread_cond_t idle; /* active became 0 */
+    size_t active; /* requests under way */
 };
 
 /* Replies. */
@@ -119,6 +124,7 @@ void qk__retry_job(qk__request *request);
 void qk__post_claims(qk__request *request);
 void qk__post_backlog(qk__request *request);
 void qk__post_interrupt(qk__request *request);
+void qk__post_release(qk__request *request);
 void qk__post_outcome(qk__request *request);
 void qk__post_outcomes(qk__request *request);
 void qk__post_heartbeats(qk__request *request);

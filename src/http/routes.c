@@ -20,6 +20,7 @@ static const qk__route routes[] = {
     { "POST", API "claims", qk__post_claims, QK__ROLE_WORK, false },
     { "POST", API "claims/backlog", qk__post_backlog, QK__ROLE_READ, false },
     { "POST", API "claims/interrupt", qk__post_interrupt, QK__ROLE_WORK, false },
+    { "POST", API "claims/release", qk__post_release, QK__ROLE_WORK, false },
     { "POST", API "claims/outcomes", qk__post_outcomes, QK__ROLE_WORK, false },
     { "POST", API "claims/heartbeats", qk__post_heartbeats, QK__ROLE_WORK, false },
     { "POST", API "claims/*/*/progress", qk__post_progress, QK__ROLE_WORK, false },

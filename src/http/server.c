@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "http/request.h"
@@ -23,15 +25,26 @@
 #define MAX_CONNECTIONS 1024u
 #define HEADER_MEMORY ((size_t)32 << 10)
 #define IDLE_SECONDS 60u
+#define DRAIN_SECONDS 5
 #define STREAM_BLOCK ((size_t)64 << 10)
 #define REPLY_MAX ((size_t)1 << 30)
 #define PATH_MOST 2048
+
+static void count_active(qk__http *http, int change)
+{
+    pthread_mutex_lock(&http->lock);
+    http->active += (size_t)change;
+    if (http->active == 0)
+        pthread_cond_broadcast(&http->idle);
+    pthread_mutex_unlock(&http->lock);
+}
 
 static qk__request *new_request(qk__http *http, struct MHD_Connection *connection)
 {
     qk__request *request = calloc(1, sizeof(*request));
     if (!request)
         return NULL;
+    count_active(http, 1);
     request->http = http;
     request->connection = connection;
     qk__buffer_init(&request->body, http->max_body);
@@ -217,6 +230,39 @@ static enum MHD_Result send_reply(qk__request *request)
     return rc;
 }
 
+/* A connection counts as a request under way until its first one is seen: who has connected has a
+ * right to an answer, also from a server that stops. */
+static void connection_changed(void *user, struct MHD_Connection *connection, void **context,
+                               enum MHD_ConnectionNotificationCode what)
+{
+    qk__http *http = user;
+    (void)connection;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        bool *counted = malloc(sizeof(*counted));
+        if (counted) {
+            *counted = true;
+            count_active(http, 1);
+        }
+        *context = counted;
+    } else if (*context) {
+        if (*(bool *)*context)
+            count_active(http, -1);
+        free(*context);
+        *context = NULL;
+    }
+}
+
+static void first_request(qk__http *http, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    bool *counted = info ? info->socket_context : NULL;
+    if (counted && *counted) {
+        *counted = false;
+        count_active(http, -1);
+    }
+}
+
 /* Called for the headers, then for each part of the body, then without one for the reply. An early
  * refusal still reads the body (bounded by the connection's buffer, part by part), which is thrown
  * away: cutting it off would reset the connection under the refusal. */
@@ -231,6 +277,7 @@ static enum MHD_Result answer(void *user, struct MHD_Connection *connection, con
         if (!request)
             return MHD_NO;
         *slot = request;
+        first_request(user, connection);
         (void)route(request, url, method);
         return MHD_YES;
     }
@@ -254,7 +301,9 @@ static void completed(void *user, struct MHD_Connection *connection, void **slot
         return;
     if (request->settled)
         request->settled(request, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    qk__http *http = request->http;
     free_request(request);
+    count_active(http, -1);
     *slot = NULL;
 }
 
@@ -263,7 +312,19 @@ static void free_http(qk__http *http)
     if (http->stop_fd >= 0)
         close(http->stop_fd);
     free(http->default_queue);
+    pthread_cond_destroy(&http->idle);
+    pthread_mutex_destroy(&http->lock);
     free(http);
+}
+
+static void init_lock(qk__http *http)
+{
+    pthread_condattr_t attributes;
+    pthread_mutex_init(&http->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&http->idle, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 static qk__http *new_http(const qk__http_options *options)
@@ -271,6 +332,7 @@ static qk__http *new_http(const qk__http_options *options)
     qk__http *http = calloc(1, sizeof(*http));
     if (!http)
         return NULL;
+    init_lock(http);
     size_t payloads = options->max_payload * 4;
     http->store = options->store;
     http->max_payload = options->max_payload;
@@ -310,7 +372,8 @@ static struct MHD_Daemon *start_daemon(qk__http *http, int listener, unsigned co
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
         http->idle_seconds, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        connection_changed, http, MHD_OPTION_END);
 }
 
 qk_status qk__http_start(qk__http **out, const qk__http_options *options, qk_error *err)
@@ -324,6 +387,7 @@ qk_status qk__http_start(qk__http **out, const qk__http_options *options, qk_err
     }
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    http->listener = options->listener;
     http->daemon =
         start_daemon(http, options->listener,
                      options->max_connections ? options->max_connections : MAX_CONNECTIONS);
@@ -344,11 +408,28 @@ void qk__http_refuse(qk__http *http)
     (void)eventfd_write(http->stop_fd, 1);
 }
 
+/* Those who wait for an answer get it; those who have not even asked after a while do not. */
+static void drain(qk__http *http)
+{
+    struct timespec until;
+    struct pollfd backlog = { .fd = http->listener, .events = POLLIN };
+    for (int i = 0; i < 100 && poll(&backlog, 1, 0) > 0; i++)
+        poll(NULL, 0, 1); /* connections that wait to be accepted */
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += DRAIN_SECONDS;
+    pthread_mutex_lock(&http->lock);
+    while (http->active > 0 &&
+           pthread_cond_timedwait(&http->idle, &http->lock, &until) != ETIMEDOUT) {
+    }
+    pthread_mutex_unlock(&http->lock);
+}
+
 void qk__http_stop(qk__http *http)
 {
     if (!http)
         return;
     qk__http_refuse(http);
+    drain(http);
     MHD_stop_daemon(http->daemon);
     free_http(http);
 }

@@ -27,6 +27,8 @@ void qk__post_sql(qk__request *request)
     if (!fields.rc)
         fields.rc = store->ops->rows_open(store, &rows, sql,
                                           timeout > 0 ? timeout : DEFAULT_TIMEOUT_US, &fields.err);
+    if (fields.rc && atomic_load(&request->http->stopping))
+        fields.rc = qk__error(&fields.err, QK_ECLOSED, "this process is closing the store");
     if (fields.rc)
         qk__reply_error(request, fields.rc, &fields.err);
     else

@@ -187,6 +187,10 @@ struct qk_store_ops {
     qk_status (*rows_open)(qk_store *store, qk_rows **out, const char *sql, int64_t timeout_us,
                            qk_error *err);
 
+    /* Gives back what `peer` has claimed from another process, without counting an attempt: it says
+     * goodbye. */
+    qk_status (*release)(qk_store *store, uint64_t peer, qk_error *err);
+
     /* Waits until something became ready or ended since *seen (0: returns at once), and sets it.
      * QK_ETIMEDOUT, QK_ECLOSED. */
     qk_status (*changes)(qk_store *store, uint64_t *seen, int64_t wait_us, qk_error *err);

@@ -164,6 +164,8 @@ qk_status qk__engine_loaded_parents(qk__engine *engine, qk_id **out, size_t *cou
 /* Decides dependencies, takes back the dead owner's claims, restarts those of other processes, fills
  * the lanes. clean: it closed. */
 qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const qk__cold_set *cold);
+/* Gives back the claims of a peer (0: the owner's own) without counting a loss. QK_ENOMEM: not all. */
+qk_status qk__engine_give_back(qk__engine *engine, qk__now now, uint64_t peer);
 /* Before closing: gives back the owner's claims without counting a loss, and adds the CLOSE row. */
 void qk__engine_release(qk__engine *engine, qk__now now);
 

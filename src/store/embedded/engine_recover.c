@@ -163,14 +163,14 @@ qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const 
     return rc;
 }
 
-void qk__engine_release(qk__engine *engine, qk__now now)
+qk_status qk__engine_give_back(qk__engine *engine, qk__now now, uint64_t peer)
 {
     qk__engine_tick(engine, now); /* what has expired is lost, not given back */
     for (size_t i = 0; i < engine->leases.count; i++) {
         for (uint32_t index = engine->leases.items[i].head, next; index != NIL; index = next) {
             struct job *job = job_at(engine, index);
             next = job->next;
-            if (job->extra->holder.peer != 0) {
+            if (job->extra->holder.peer != peer) {
                 continue; /* another process runs it, and the next owner will hear of it */
             }
             qk_outcome back = { .lease = { job->id, job->attempt,
@@ -178,11 +178,17 @@ void qk__engine_release(qk__engine *engine, qk__now now)
                                 .verdict = QK_VERDICT_NACK };
             uint64_t gate;
             if (qk__engine_complete(engine, now, &back, &gate) != QK_OK) {
-                return; /* out of memory: the next owner takes them back */
+                return QK_ENOMEM;
             }
         }
     }
-    engine->close_due = true;
+    return QK_OK;
+}
+
+void qk__engine_release(qk__engine *engine, qk__now now)
+{
+    /* Out of memory: the next owner takes them back. */
+    engine->close_due = qk__engine_give_back(engine, now, 0) == QK_OK;
 }
 
 static bool is_held(const struct job *job)

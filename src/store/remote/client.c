@@ -12,6 +12,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@ struct qk__exchange {
     qk__exchange *next; /* in a list of the client */
     CURLM *multi;
     CURL *easy;
+    int fd; /* of the connection, which is libcurl's */
     int target; /* the socket's file; -1: none */
     bool connected; /* has had its connection */
     bool fresh; /* the request is the first of the connection */
@@ -76,7 +78,8 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     if (exchange->connected)
         return CURL_SOCKET_BAD;
     exchange->connected = true;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    exchange->fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return exchange->fd;
 }
 
 /* The socket by way of a descriptor, since its path may be longer than an address. */
@@ -142,7 +145,7 @@ static qk__exchange *exchange_new(qk__client *client)
     if (!exchange)
         return NULL;
     exchange->client = client;
-    exchange->target = -1;
+    exchange->fd = exchange->target = -1;
     qk__buffer_init(&exchange->reply, REPLY_MAX);
     exchange->multi = curl_multi_init();
     exchange->easy = curl_easy_init();
@@ -153,13 +156,20 @@ static qk__exchange *exchange_new(qk__client *client)
     return exchange;
 }
 
-/* A kept one that is fresh enough, or a new one; those that are too old go. */
-static qk__exchange *acquire(qk__client *client, bool waits, qk_error *err)
+/* The other side has closed it, or says something unasked, which is the same. */
+static bool is_stale(const qk__exchange *exchange)
+{
+    struct pollfd look = { .fd = exchange->fd, .events = POLLIN | POLLRDHUP };
+    return poll(&look, 1, 0) != 0;
+}
+
+/* A kept one that is in order, or NULL; those that are not go. */
+static qk__exchange *take_idle(qk__client *client)
 {
     qk__exchange *exchange = NULL, *old = NULL;
     int64_t now = now_us();
     pthread_mutex_lock(&client->lock);
-    if (client->idle && now - client->idle->used_us < KEEP_US) {
+    if (client->idle && now - client->idle->used_us < KEEP_US && !is_stale(client->idle)) {
         exchange = client->idle;
         client->idle = exchange->next;
         client->idle_count--;
@@ -174,6 +184,12 @@ static qk__exchange *acquire(qk__client *client, bool waits, qk_error *err)
         exchange_free(old);
         old = next;
     }
+    return exchange;
+}
+
+static qk__exchange *acquire(qk__client *client, bool waits, qk_error *err)
+{
+    qk__exchange *exchange = take_idle(client);
     if (!exchange)
         exchange = exchange_new(client);
     if (!exchange) {

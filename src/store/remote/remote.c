@@ -301,6 +301,7 @@ static const struct qk_store_ops operations = {
     .backlog = remote_backlog,
     .worker_beat = remote_worker_beat,
     .rows_open = remote_rows_open,
+    .release = remote_release,
     .changes = remote_changes,
     .wait_fd = remote_wait_fd,
     .stop = remote_stop,

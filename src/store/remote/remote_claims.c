@@ -128,6 +128,17 @@ void remote_interrupt(qk_store *base, const char *worker_id, bool on)
     qk__buffer_dispose(&body);
 }
 
+qk_status remote_release(qk_store *base, uint64_t peer, qk_error *err)
+{
+    struct remote *store = remote_of(base);
+    qk__buffer body;
+    remote_body(store, &body);
+    qk__buffer_append(&body, "{", 1);
+    wire_number(&body, "peer", (int64_t)peer);
+    qk__buffer_append(&body, "}", 1);
+    return remote_post(store, "/api/v1/claims/release", &body, NULL, err);
+}
+
 qk_status remote_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,
                          qk_error *err)
 {

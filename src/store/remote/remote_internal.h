@@ -62,6 +62,7 @@ qk_status remote_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jo
 qk_status remote_claim(qk_store *base, qk_claims **out, const qk__claim_request *request,
                        qk_error *err);
 void remote_interrupt(qk_store *base, const char *worker_id, bool on);
+qk_status remote_release(qk_store *base, uint64_t peer, qk_error *err);
 qk_status remote_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,
                          qk_error *err);
 qk_status remote_complete(qk_store *base, qk_status *statuses, const qk_outcome *outcomes,

@@ -32,18 +32,20 @@ void shared_stop(qk_store *base)
     pthread_mutex_unlock(&s->lock);
     if (!inner)
         return;
-    if (inner->owner && s->http)
+    if (inner->owner && s->http) {
+        (void)unlink(s->socket); /* whoever comes now is told at once that nobody is there */
         qk__http_refuse(s->http);
+    }
     if (inner->store->ops->stop)
         inner->store->ops->stop(inner->store);
-    unuse(inner);
+    shared_unuse(inner);
 }
 
 static void free_shared(struct shared *s)
 {
     qk__wait_pump_dispose(&s->pump);
     if (s->inner)
-        unuse(s->inner);
+        shared_unuse(s->inner);
     qk__file_lock_release(&s->stay);
     if (s->kick >= 0)
         close(s->kick);
@@ -55,11 +57,26 @@ static void free_shared(struct shared *s)
     free(s);
 }
 
+/* A follower leaves its claims to others, as an owner does when it closes. No caller is left, so that
+ * this call may be let through once more, and follow a takeover. */
+static void say_goodbye(struct shared *s)
+{
+    if (!s->keeper_runs || atomic_load(&s->tokens) == 0)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->stopping = false;
+    bool owner = s->inner && s->inner->owner;
+    pthread_mutex_unlock(&s->lock);
+    if (!owner)
+        (void)s->base.ops->release(&s->base, s->peer, NULL);
+}
+
 /* Order matters: nobody is served any more, the socket goes while the lock is still ours, and the
  * lock is the last thing that the embedded store lets go of. */
 void shared_close(qk_store *base)
 {
     struct shared *s = shared_of(base);
+    say_goodbye(s);
     shared_stop(base);
     pthread_mutex_lock(&s->lock);
     s->closing = true;
@@ -71,7 +88,6 @@ void shared_close(qk_store *base)
     qk__wait_pump_dispose(&s->pump);
     if (s->http) {
         qk__http_stop(s->http);
-        (void)unlink(s->socket);
     }
     free_shared(s);
 }

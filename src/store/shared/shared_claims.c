@@ -124,8 +124,8 @@ void shared_interrupt(qk_store *base, const char *worker_id, bool on)
     struct inner *inner;
     uint64_t generation;
     remember(s, worker_id, on);
-    if (use(s, &inner, &generation, 0, NULL) == QK_OK) {
+    if (shared_use(s, &inner, &generation, 0, NULL) == QK_OK) {
         inner->store->ops->interrupt(inner->store, worker_id, on);
-        unuse(inner);
+        shared_unuse(inner);
     }
 }

@@ -5,7 +5,7 @@
  * server on the socket), it follows an owner (the remote store), or it seeks (neither: the last
  * owner ended). `inner` is the store of the first two.
  *
- * Threads: callers use `inner` through use() and unuse(). The keeper watches: as a follower whether
+ * Threads: callers use `inner` through shared_use and shared_unuse. The keeper watches: as a follower whether
  * the owner lives, as the owner whether the file is still where it was; and it alone changes the
  * state after the open. `lock` guards everything below it.
  *
@@ -75,10 +75,12 @@ qk_status shared_seek(struct shared *s, qk_error *err);
 void *shared_keeper(void *shared);
 
 /* shared_run.c */
-/* The present inner, waiting for one until the deadline. Undo with unuse. */
-qk_status use(struct shared *s, struct inner **out, uint64_t *generation, int64_t deadline_us,
-              qk_error *err);
-void unuse(struct inner *inner);
+/* The present inner, waiting for one until the deadline. Undo with shared_unuse. */
+qk_status shared_use(struct shared *s, struct inner **out, uint64_t *generation,
+                     int64_t deadline_us, qk_error *err);
+void shared_unuse(struct inner *inner);
+/* This inner is of no more use: a new one is sought. */
+void shared_retire(struct shared *s, uint64_t generation);
 bool shared_is_interrupted(struct shared *s, const char *worker_id);
 
 /* What a call may do when its answer got lost. */

@@ -241,6 +241,17 @@ static qk_status shared_worker_beat(qk_store *base, const qk__worker_info *worke
     return shared_run(shared_of(base), do_worker_beat, &args, REPEAT, err);
 }
 
+struct release_args {
+    uint64_t peer;
+};
+FORWARD(release, a->peer)
+
+static qk_status shared_release(qk_store *base, uint64_t peer, qk_error *err)
+{
+    struct release_args args = { peer };
+    return shared_change(shared_of(base), do_release, &args, REPEAT, err);
+}
+
 struct changes_args {
     uint64_t *seen;
     int64_t wait_us;
@@ -285,6 +296,7 @@ const struct qk_store_ops shared_ops = {
     .backlog = shared_backlog,
     .worker_beat = shared_worker_beat,
     .rows_open = shared_rows_open,
+    .release = shared_release,
     .changes = shared_changes,
     .wait_fd = shared_wait_fd,
     .stop = shared_stop,

@@ -53,7 +53,7 @@ static void rows_close(qk_rows *base)
 {
     struct rows *rows = (struct rows *)base;
     rows->rows->ops->close(rows->rows);
-    unuse(rows->inner);
+    shared_unuse(rows->inner);
     free(rows);
 }
 

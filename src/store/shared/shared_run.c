@@ -33,8 +33,8 @@ static qk_status nobody(const struct shared *s, qk_error *err)
                      s->path, (long long)(s->config.owner_wait_us / 1000000));
 }
 
-qk_status use(struct shared *s, struct inner **out, uint64_t *generation, int64_t deadline_us,
-              qk_error *err)
+qk_status shared_use(struct shared *s, struct inner **out, uint64_t *generation,
+                     int64_t deadline_us, qk_error *err)
 {
     qk_status rc = QK_OK;
     pthread_mutex_lock(&s->lock);
@@ -54,7 +54,7 @@ qk_status use(struct shared *s, struct inner **out, uint64_t *generation, int64_
     return rc;
 }
 
-void unuse(struct inner *inner)
+void shared_unuse(struct inner *inner)
 {
     if (atomic_fetch_sub(&inner->references, 1) > 1)
         return;
@@ -62,6 +62,19 @@ void unuse(struct inner *inner)
     if (inner->watch >= 0)
         close(inner->watch);
     free(inner);
+}
+
+void shared_retire(struct shared *s, uint64_t generation)
+{
+    pthread_mutex_lock(&s->lock);
+    struct inner *old = s->generation == generation ? s->inner : NULL;
+    if (old)
+        s->inner = NULL;
+    pthread_mutex_unlock(&s->lock);
+    if (old) {
+        (void)eventfd_write(s->kick, 1);
+        shared_unuse(old);
+    }
 }
 
 bool shared_is_interrupted(struct shared *s, const char *worker_id)
@@ -112,12 +125,12 @@ qk_status shared_run(struct shared *s, shared_fn fn, void *args, enum repeat rep
         int64_t now = shared_now_us();
         int64_t until = wait > INT64_MAX - now ? INT64_MAX / 2 : now + wait;
         deadline = deadline ? deadline : until;
-        qk_status rc = use(s, &inner, &generation, deadline, err);
+        qk_status rc = shared_use(s, &inner, &generation, deadline, err);
         if (rc)
             return rc;
         rc = fn(inner, args, lost, &problem);
         bool owner = inner->owner;
-        unuse(inner);
+        shared_unuse(inner);
         bool gone = !owner && rc == QK_ESTORE &&
                     (problem.system_errno == ECONNREFUSED || problem.system_errno == ECONNRESET);
         if (!gone || shared_now_us() >= deadline || is_stopping(s)) {
@@ -125,6 +138,7 @@ qk_status shared_run(struct shared *s, shared_fn fn, void *args, enum repeat rep
                 *err = problem;
             return rc;
         }
+        shared_retire(s, generation);
         lost += problem.system_errno == ECONNRESET;
         if (lost && repeat == ASK)
             return uncertain(s, err);

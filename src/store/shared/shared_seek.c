@@ -205,16 +205,6 @@ static void look_after_file(struct shared *s)
                       s->path);
 }
 
-static void retire(struct shared *s)
-{
-    pthread_mutex_lock(&s->lock);
-    struct inner *old = s->inner;
-    s->inner = NULL;
-    pthread_mutex_unlock(&s->lock);
-    if (old)
-        unuse(old);
-}
-
 static void seek_once(struct shared *s, int64_t since_us)
 {
     qk_error err = QK_ERROR_INIT;
@@ -232,11 +222,15 @@ static void seek_once(struct shared *s, int64_t since_us)
     sleep_on(s, -1, rc == QK_EBUSY ? PAUSE_MS : TROUBLED_PAUSE_MS);
 }
 
-static bool closing(struct shared *s, struct inner **inner)
+/* The present inner, if any, is held until shared_unuse. */
+static bool closing(struct shared *s, struct inner **inner, uint64_t *generation)
 {
     pthread_mutex_lock(&s->lock);
     bool answer = s->closing;
-    *inner = s->inner;
+    *inner = answer ? NULL : s->inner;
+    *generation = s->generation;
+    if (*inner)
+        atomic_fetch_add(&(*inner)->references, 1);
     pthread_mutex_unlock(&s->lock);
     return answer;
 }
@@ -245,20 +239,23 @@ void *shared_keeper(void *argument)
 {
     struct shared *s = argument;
     struct inner *inner;
+    uint64_t generation;
     int64_t since_us = shared_now_us();
-    while (!closing(s, &inner)) {
+    while (!closing(s, &inner, &generation)) {
         if (!inner) {
             seek_once(s, since_us);
-        } else if (inner->owner) {
+            continue;
+        }
+        if (inner->owner) {
             sleep_on(s, -1, LOOK_MS);
             look_after_file(s);
         } else {
             sleep_on(s, inner->watch, -1);
-            if (is_readable(inner->watch)) {
-                since_us = shared_now_us();
-                retire(s);
-            }
+            since_us = shared_now_us();
+            if (is_readable(inner->watch))
+                shared_retire(s, generation);
         }
+        shared_unuse(inner);
     }
     return NULL;
 }
