@@ -35,16 +35,32 @@ void qk__get_workers(qk__request *request)
     reply_view(request, "workers");
 }
 
+static qk_status set_limit(qk__request *request, const char *queue, qk_error *err)
+{
+    qk_store *store = request->http->store;
+    qk__fields fields;
+    qk__fields_init(&fields, request->json);
+    int64_t limit = qk__field_number(&fields, "concurrency", -1, 0, UINT32_MAX);
+    if (limit < 0)
+        qk__fields_fail(&fields, "concurrency", "must be given");
+    if (!fields.rc)
+        return store->ops->limit(store, queue, (uint32_t)limit, err);
+    *err = fields.err;
+    return fields.rc;
+}
+
 void qk__post_queue(qk__request *request)
 {
     qk_store *store = request->http->store;
     qk_error err = QK_ERROR_INIT;
     const char *verb = request->segments[4];
-    bool pause = strcmp(verb, "pause") == 0;
+    bool pause = strcmp(verb, "pause") == 0, limit = strcmp(verb, "limit") == 0;
     qk_status rc = qk__check_name("queue", request->segments[3], &err);
-    if (!rc && !pause && strcmp(verb, "resume") != 0)
-        rc = qk__error(&err, QK_ENOTFOUND, "a queue takes pause and resume");
-    if (!rc)
+    if (!rc && !pause && !limit && strcmp(verb, "resume") != 0)
+        rc = qk__error(&err, QK_ENOTFOUND, "a queue takes pause, resume and limit");
+    if (!rc && limit)
+        rc = set_limit(request, request->segments[3], &err);
+    else if (!rc)
         rc = store->ops->pause(store, request->segments[3], pause, &err);
     if (rc)
         qk__reply_error(request, rc, &err);
@@ -118,19 +134,5 @@ void qk__get_stats(qk__request *request)
         put_queue(out, &stats->queues[i]);
     qk__buffer_text(out, "}}\n");
     qk_stats_free(stats);
-    qk__reply(request, MHD_HTTP_OK);
-}
-
-void qk__get_counters(qk__request *request)
-{
-    qk_store *store = request->http->store;
-    qk_counters counters;
-    memset(&counters, 0, sizeof(counters));
-    store->ops->counters(store, &counters);
-    qk__buffer_append(&request->reply, "{", 1);
-#define PUT(member) qk__json_number(&request->reply, #member, (int64_t)counters.member);
-    QK__COUNTERS(PUT)
-#undef PUT
-    qk__buffer_text(&request->reply, "}\n");
     qk__reply(request, MHD_HTTP_OK);
 }

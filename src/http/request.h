@@ -135,6 +135,8 @@ void qk__get_workers(qk__request *request);
 void qk__post_worker(qk__request *request);
 void qk__get_stats(qk__request *request);
 void qk__get_counters(qk__request *request);
+void qk__get_histograms(qk__request *request);
+void qk__post_backup(qk__request *request);
 void qk__get_changes(qk__request *request);
 void qk__post_sql(qk__request *request);
 

@@ -31,6 +31,8 @@ static const qk__route routes[] = {
     { "POST", API "workers", qk__post_worker, QK__ROLE_WORK, false },
     { "GET", API "stats", qk__get_stats, QK__ROLE_READ, false },
     { "GET", API "counters", qk__get_counters, QK__ROLE_READ, false },
+    { "GET", API "histograms", qk__get_histograms, QK__ROLE_READ, false },
+    { "POST", API "backup", qk__post_backup, QK__ROLE_ADMIN, false },
     { "GET", API "changes", qk__get_changes, QK__ROLE_READ, false },
     { "POST", API "sql", qk__post_sql, QK__ROLE_READ, false },
 };

@@ -1,5 +1,5 @@
 /*
- * What both ends of the protocol must agree on: its number, and the names of the counters.
+ * What both ends of the protocol must agree on: its number, and the names of counters and histograms.
  */
 #ifndef QK_STORE_PROTOCOL_H
 #define QK_STORE_PROTOCOL_H
@@ -28,5 +28,12 @@
     X(checkpoints)                                                                                 \
     X(backpressure_warnings)                                                                       \
     X(sql_refused)
+
+/* X(histogram of qk_metrics) */
+#define QK__HISTOGRAMS(X)                                                                          \
+    X(commit_us)                                                                                   \
+    X(commit_rows)                                                                                 \
+    X(waiting_us)                                                                                  \
+    X(run_us)
 
 #endif

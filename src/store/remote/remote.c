@@ -81,14 +81,30 @@ static qk_status remote_retry(qk_store *base, qk_id job, qk_error *err)
     return change_job(base, job, "retry", err);
 }
 
+/* Every byte escaped: names of queues may hold anything. */
+static void queue_path(char path[PATH_ROOM], const char *queue, const char *verb)
+{
+    char *at = path + snprintf(path, PATH_ROOM, "/api/v1/queues/");
+    for (; *queue; queue++)
+        at += snprintf(at, 4, "%%%02X", (unsigned char)*queue);
+    snprintf(at, (size_t)(path + PATH_ROOM - at), "/%s", verb);
+}
+
 static qk_status remote_pause(qk_store *base, const char *queue, bool paused, qk_error *err)
 {
-    char path[PATH_ROOM], *at = path;
-    at += snprintf(path, sizeof(path), "/api/v1/queues/");
-    for (; *queue; queue++)
-        at += sprintf(at, "%%%02X", (unsigned char)*queue);
-    strcpy(at, paused ? "/pause" : "/resume");
+    char path[PATH_ROOM];
+    queue_path(path, queue, paused ? "pause" : "resume");
     return remote_post(remote_of(base), path, NULL, NULL, err);
+}
+
+static qk_status remote_limit(qk_store *base, const char *queue, uint32_t limit, qk_error *err)
+{
+    char path[PATH_ROOM];
+    qk__buffer body;
+    queue_path(path, queue, "limit");
+    remote_body(remote_of(base), &body);
+    qk__buffer_printf(&body, "{\"concurrency\":%u}", limit);
+    return remote_post(remote_of(base), path, &body, NULL, err);
 }
 
 /* One block: the struct, the queues, their names. */
@@ -139,21 +155,6 @@ static qk_status remote_stats(qk_store *base, qk_stats **out, qk_error *err)
     }
     json_decref(json);
     return rc;
-}
-
-static void remote_counters(qk_store *base, qk_counters *out)
-{
-    json_t *json = NULL;
-    int64_t number;
-    memset(out, 0, sizeof(*out));
-    if (remote_get(remote_of(base), "/api/v1/counters", &json, NULL) == QK_OK) {
-#define TAKE(member)                                                                               \
-    if (wire_get_number(&number, json, #member))                                                   \
-        out->member = (uint64_t)number;
-        QK__COUNTERS(TAKE)
-#undef TAKE
-    }
-    json_decref(json);
 }
 
 static qk_status remote_wait(qk_store *base, qk_id job, int64_t timeout_us, qk_error *err)
@@ -293,6 +294,9 @@ static const struct qk_store_ops operations = {
     .retry = remote_retry,
     .purge = remote_purge,
     .pause = remote_pause,
+    .limit = remote_limit,
+    .backup = remote_backup,
+    .metrics = remote_metrics,
     .get = remote_get_job,
     .list = remote_list,
     .stats = remote_stats,

@@ -75,6 +75,10 @@ qk_status remote_purge(qk_store *base, size_t *out, const qk_job_filter *filter,
 qk_status remote_get_job(qk_store *base, qk_job **out, qk_id job, qk_error *err);
 qk_status remote_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,
                       qk_error *err);
+void remote_counters(qk_store *base, qk_counters *out);
+void remote_metrics(qk_store *base, qk_metrics *out);
+qk_status remote_backup(qk_store *base, const char *path, const qk_backup_options *options,
+                        qk_error *err);
 qk_status remote_rows_open(qk_store *base, qk_rows **out, const char *sql, int64_t timeout_us,
                            qk_error *err);
 

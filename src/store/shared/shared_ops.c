@@ -134,6 +134,45 @@ static qk_status shared_pause(qk_store *base, const char *queue, bool paused, qk
     return shared_change(shared_of(base), do_pause, &args, REPEAT, err);
 }
 
+struct limit_args {
+    const char *queue;
+    uint32_t limit;
+};
+FORWARD(limit, a->queue, a->limit)
+
+static qk_status shared_limit(qk_store *base, const char *queue, uint32_t limit, qk_error *err)
+{
+    struct limit_args args = { queue, limit };
+    return shared_change(shared_of(base), do_limit, &args, REPEAT, err);
+}
+
+struct backup_args {
+    const char *path;
+    const qk_backup_options *options;
+};
+FORWARD(backup, a->path, a->options)
+
+static qk_status shared_backup(qk_store *base, const char *path, const qk_backup_options *options,
+                               qk_error *err)
+{
+    struct backup_args args = { path, options };
+    return shared_run(shared_of(base), do_backup, &args, ASK, err);
+}
+
+static qk_status do_metrics(struct inner *inner, void *args, unsigned lost, qk_error *err)
+{
+    (void)lost;
+    (void)err;
+    inner->store->ops->metrics(inner->store, args);
+    return QK_OK;
+}
+
+static void shared_metrics(qk_store *base, qk_metrics *out)
+{
+    memset(out, 0, sizeof(*out));
+    (void)shared_run(shared_of(base), do_metrics, out, REPEAT, NULL);
+}
+
 struct get_args {
     qk_job **out;
     qk_id job;
@@ -288,6 +327,9 @@ const struct qk_store_ops shared_ops = {
     .retry = shared_retry,
     .purge = shared_purge,
     .pause = shared_pause,
+    .limit = shared_limit,
+    .backup = shared_backup,
+    .metrics = shared_metrics,
     .get = shared_get,
     .list = shared_list,
     .stats = shared_stats,
