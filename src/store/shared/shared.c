@@ -14,6 +14,9 @@
 #include "util/error.h"
 #include "util/id.h"
 
+/* The least: opening may be wished to fail at once, a call under way hardly. */
+#define PATIENCE_US INT64_C(10000000)
+
 static void kick(struct shared *s)
 {
     (void)eventfd_write(s->kick, 1);
@@ -102,6 +105,8 @@ static qk_status copy_config(struct shared *s, const qk__store_config *config, q
 {
     s->config = *config;
     s->config.peer = s->peer;
+    s->patience_us =
+        config->owner_wait_us > PATIENCE_US ? config->owner_wait_us : PATIENCE_US;
     if (!copy(s->path, sizeof(s->path) - 16, config->path) ||
         !copy(s->temp_dir, sizeof(s->temp_dir), config->temp_dir) ||
         !copy(s->default_queue, sizeof(s->default_queue), config->default_queue))

@@ -39,6 +39,7 @@ struct shared {
     char path[PATH_MAX], socket[PATH_MAX + 8], temp_dir[PATH_MAX];
     char default_queue[QK_NAME_MAX + 1];
     uint64_t peer;
+    int64_t patience_us; /* with an owner that is late, and with one that ended */
     atomic_ullong tokens;
     qk__file_lock stay;
     qk__wait_pump pump;

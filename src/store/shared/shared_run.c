@@ -30,7 +30,7 @@ static qk_status nobody(const struct shared *s, qk_error *err)
     }
     return qk__error(err, QK_ESTORE,
                      "the owner of %s ended, and no other took its place within %lld s: try again",
-                     s->path, (long long)(s->config.owner_wait_us / 1000000));
+                     s->path, (long long)(s->patience_us / 1000000));
 }
 
 qk_status shared_use(struct shared *s, struct inner **out, uint64_t *generation,
@@ -116,7 +116,7 @@ static bool is_stopping(struct shared *s)
 
 qk_status shared_run(struct shared *s, shared_fn fn, void *args, enum repeat repeat, qk_error *err)
 {
-    int64_t wait = s->config.owner_wait_us, deadline = 0, pause = PAUSE_US;
+    int64_t wait = s->patience_us, deadline = 0, pause = PAUSE_US;
     unsigned lost = 0;
     for (;;) {
         qk_error problem = QK_ERROR_INIT;

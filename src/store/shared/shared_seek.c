@@ -115,7 +115,7 @@ static qk_status try_to_follow(struct shared *s, qk_error *err)
                                          .peer = s->peer,
                                          .default_queue = s->default_queue,
                                          .max_payload = s->config.max_payload,
-                                         .patience_us = s->config.owner_wait_us,
+                                         .patience_us = s->patience_us,
                                          .clock = s->config.clock };
     qk_status rc = qk__remote_watch(&watch, s->socket, err);
     if (!rc)
