@@ -105,8 +105,7 @@ static qk_status copy_config(struct shared *s, const qk__store_config *config, q
 {
     s->config = *config;
     s->config.peer = s->peer;
-    s->patience_us =
-        config->owner_wait_us > PATIENCE_US ? config->owner_wait_us : PATIENCE_US;
+    s->patience_us = config->owner_wait_us > PATIENCE_US ? config->owner_wait_us : PATIENCE_US;
     if (!copy(s->path, sizeof(s->path) - 16, config->path) ||
         !copy(s->temp_dir, sizeof(s->temp_dir), config->temp_dir) ||
         !copy(s->default_queue, sizeof(s->default_queue), config->default_queue))
