@@ -155,10 +155,10 @@ void qk__post_backlog(qk__request *request)
         return;
     }
     qk__buffer_append(&request->reply, "{", 1);
-    qk__json_number(&request->reply, "pending", (int64_t)backlog.pending);
-    qk__json_number(&request->reply, "delayed", (int64_t)backlog.delayed);
-    qk__json_number(&request->reply, "claimed", (int64_t)backlog.claimed);
-    qk__json_number(&request->reply, "other_kinds", (int64_t)backlog.other_kinds);
+    qk__put_number(&request->reply, "pending", (int64_t)backlog.pending);
+    qk__put_number(&request->reply, "delayed", (int64_t)backlog.delayed);
+    qk__put_number(&request->reply, "claimed", (int64_t)backlog.claimed);
+    qk__put_number(&request->reply, "other_kinds", (int64_t)backlog.other_kinds);
     qk__buffer_text(&request->reply, "}\n");
     qk__reply(request, MHD_HTTP_OK);
 }

@@ -219,8 +219,8 @@ static void write_results(qk__buffer *out, const batch *batch, bool array)
         if (i > 0)
             qk__buffer_append(out, ",", 1);
         qk__buffer_append(out, "{", 1);
-        qk__json_id(out, "id", batch->results[i].id);
-        qk__json_bool(out, "duplicate", batch->results[i].duplicate);
+        qk__put_id(out, "id", batch->results[i].id);
+        qk__put_bool(out, "duplicate", batch->results[i].duplicate);
         qk__buffer_append(out, "}", 1);
     }
     qk__buffer_text(out, array ? "]\n" : "\n");

@@ -17,13 +17,13 @@ void qk__get_health(qk__request *request)
     const qk__http *http = request->http;
     qk__buffer *out = &request->reply;
     qk__buffer_append(out, "{", 1);
-    qk__json_text(out, "status", atomic_load(&http->stopping) ? "closing" : "ok");
-    qk__json_text(out, "version", QK_VERSION_STRING);
-    qk__json_number(out, "protocol", QK__PROTOCOL);
-    qk__json_number(out, "pid", getpid());
-    qk__json_text(out, "store", http->store->ops->path(http->store));
-    qk__json_number(out, "device", (int64_t)http->identity.device);
-    qk__json_number(out, "inode", (int64_t)http->identity.inode);
+    qk__put_text(out, "status", atomic_load(&http->stopping) ? "closing" : "ok");
+    qk__put_text(out, "version", QK_VERSION_STRING);
+    qk__put_number(out, "protocol", QK__PROTOCOL);
+    qk__put_number(out, "pid", getpid());
+    qk__put_text(out, "store", http->store->ops->path(http->store));
+    qk__put_number(out, "device", (int64_t)http->identity.device);
+    qk__put_number(out, "inode", (int64_t)http->identity.inode);
     qk__buffer_text(out, "}\n");
     qk__reply(request, MHD_HTTP_OK);
 }
@@ -80,8 +80,8 @@ void qk__get_changes(qk__request *request)
         return;
     }
     qk__buffer_append(&request->reply, "{", 1);
-    qk__json_number(&request->reply, "seen", (int64_t)seen);
-    qk__json_bool(&request->reply, "changed", rc == QK_OK);
+    qk__put_number(&request->reply, "seen", (int64_t)seen);
+    qk__put_bool(&request->reply, "changed", rc == QK_OK);
     qk__buffer_text(&request->reply, "}\n");
     qk__reply(request, MHD_HTTP_OK);
 }

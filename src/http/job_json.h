@@ -17,15 +17,15 @@ void qk__job_json(qk__buffer *out, const qk_job *job, bool exact);
 void qk__claim_json(qk__buffer *out, const qk_claimed *claim, bool exact);
 
 /* "key":… with a comma before it unless it is the first of its object. NULL and none: null. */
-void qk__json_key(qk__buffer *out, const char *key);
-void qk__json_text(qk__buffer *out, const char *key, const char *text);
-void qk__json_id(qk__buffer *out, const char *key, qk_id id);
-void qk__json_time(qk__buffer *out, const char *key, qk_time time);
-void qk__json_number(qk__buffer *out, const char *key, int64_t number);
-void qk__json_bool(qk__buffer *out, const char *key, bool value);
+void qk__put_key(qk__buffer *out, const char *key);
+void qk__put_text(qk__buffer *out, const char *key, const char *text);
+void qk__put_id(qk__buffer *out, const char *key, qk_id id);
+void qk__put_time(qk__buffer *out, const char *key, qk_time time);
+void qk__put_number(qk__buffer *out, const char *key, int64_t number);
+void qk__put_bool(qk__buffer *out, const char *key, bool value);
 /* Forever: null. */
-void qk__json_seconds(qk__buffer *out, const char *key, qk_duration duration);
+void qk__put_seconds(qk__buffer *out, const char *key, qk_duration duration);
 /* JSON nested, or with `exact` under `<key>_text` as a text. */
-void qk__json_nested(qk__buffer *out, const char *key, const char *json, bool exact);
+void qk__put_nested(qk__buffer *out, const char *key, const char *json, bool exact);
 
 #endif

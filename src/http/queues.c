@@ -110,11 +110,11 @@ void qk__post_worker(qk__request *request)
 
 static void put_queue(qk__buffer *out, const qk_queue_stats *queue)
 {
-    qk__json_key(out, queue->name);
+    qk__put_key(out, queue->name);
     qk__buffer_append(out, "{", 1);
     for (int s = 0; s < QK_JOB_STATUS_COUNT; s++)
-        qk__json_number(out, qk_job_status_name((qk_job_status)s), (int64_t)queue->counts[s]);
-    qk__json_bool(out, "paused", queue->paused);
+        qk__put_number(out, qk_job_status_name((qk_job_status)s), (int64_t)queue->counts[s]);
+    qk__put_bool(out, "paused", queue->paused);
     qk__buffer_append(out, "}", 1);
 }
 

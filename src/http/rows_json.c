@@ -41,8 +41,8 @@ static void put_head(qk__buffer *out, const qk_rows *rows)
     qk__buffer_text(out, "{\"columns\":[");
     for (size_t i = 0; i < rows->ops->column_count(rows); i++) {
         qk__buffer_text(out, i ? ",{" : "{");
-        qk__json_text(out, "name", rows->ops->column_name(rows, i));
-        qk__json_text(out, "type", types[rows->ops->column_type(rows, i)]);
+        qk__put_text(out, "name", rows->ops->column_name(rows, i));
+        qk__put_text(out, "type", types[rows->ops->column_type(rows, i)]);
         qk__buffer_append(out, "}", 1);
     }
     qk__buffer_text(out, "],\"rows\":[");
@@ -115,7 +115,7 @@ void qk__reply_objects(qk__request *request, qk_rows *rows)
     for (size_t row = 0; (rc = rows->ops->next(rows, &err)) == QK_OK; row++) {
         qk__buffer_text(out, row ? ",\n{" : "\n{");
         for (size_t i = 0; i < rows->ops->column_count(rows); i++) {
-            qk__json_key(out, rows->ops->column_name(rows, i));
+            qk__put_key(out, rows->ops->column_name(rows, i));
             put_value(out, rows, i, false);
         }
         qk__buffer_append(out, "}", 1);

@@ -1,6 +1,8 @@
 /*
  * The daemon: connections, limits, bodies, replies. See http.h.
  *
+ * long file: the callbacks of one daemon, which hang together.
+ *
  * Threads: one of libmicrohttpd per connection runs everything of a request. Nothing is locked: what
  * requests share is atomic or constant.
  */

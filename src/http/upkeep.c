@@ -16,7 +16,7 @@ void qk__get_counters(qk__request *request)
     memset(&counters, 0, sizeof(counters));
     store->ops->counters(store, &counters);
     qk__buffer_append(&request->reply, "{", 1);
-#define PUT(member) qk__json_number(&request->reply, #member, (int64_t)counters.member);
+#define PUT(member) qk__put_number(&request->reply, #member, (int64_t)counters.member);
     QK__COUNTERS(PUT)
 #undef PUT
     qk__buffer_text(&request->reply, "}\n");
@@ -27,11 +27,11 @@ void qk__get_counters(qk__request *request)
 static void put_histogram(qk__buffer *out, const char *name, const qk_histogram *histogram)
 {
     bool first = true;
-    qk__json_key(out, name);
+    qk__put_key(out, name);
     qk__buffer_append(out, "{", 1);
-    qk__json_number(out, "count", (int64_t)histogram->count);
-    qk__json_number(out, "sum", (int64_t)histogram->sum);
-    qk__json_key(out, "buckets");
+    qk__put_number(out, "count", (int64_t)histogram->count);
+    qk__put_number(out, "sum", (int64_t)histogram->sum);
+    qk__put_key(out, "buckets");
     qk__buffer_append(out, "[", 1);
     for (size_t i = 0; i < QK_HISTOGRAM_BUCKETS; i++) {
         if (histogram->buckets[i] == 0)
@@ -54,7 +54,7 @@ void qk__get_histograms(qk__request *request)
     }
     store->ops->metrics(store, metrics);
     qk__buffer_text(out, "{\"counters\":{");
-#define PUT(member) qk__json_number(out, #member, (int64_t)metrics->counters.member);
+#define PUT(member) qk__put_number(out, #member, (int64_t)metrics->counters.member);
     QK__COUNTERS(PUT)
 #undef PUT
     qk__buffer_append(out, "}", 1);

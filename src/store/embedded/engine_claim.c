@@ -1,5 +1,7 @@
 /*
  * Claims and what becomes of them: ack, fail, nack, heartbeats, lost leases, time.
+ *
+ * long file: everything that may happen to a claim, side by side.
  */
 #include "store/embedded/engine_internal.h"
 

@@ -1,6 +1,8 @@
 /*
  * Requests with libcurl; see client.h.
  *
+ * long file: an exchange's life in one place, from its connection to the last line of its answer.
+ *
  * Each exchange has a multi handle of its own, so that it can be woken from outside, and its
  * connection stays with it. libcurl repeats a request by itself when a kept connection turns out to
  * be dead; that must not happen behind our back, because the first may have been carried out. So a

@@ -120,5 +120,6 @@ bool wire_get_time(qk_time *out, const json_t *object, const char *key)
     const json_t *value = json_object_get(object, key);
     out->us = 0;
     return json_is_null(value) ||
-           (json_is_string(value) && qk__time_parse(out, json_string_value(value), json_string_length(value)));
+           (json_is_string(value) &&
+            qk__time_parse(out, json_string_value(value), json_string_length(value)));
 }
