@@ -233,10 +233,14 @@ void qk__post_jobs(qk__request *request)
     bool array = json_is_array(request->json);
     size_t count = array ? json_array_size(request->json) : 1;
     qk_status rc = QK_OK;
-    if (!batch_init(&batch, count ? count : 1))
+    if (count == 0) {
+        qk__buffer_text(&request->reply, "[]\n");
+        qk__reply(request, MHD_HTTP_CREATED);
+        return;
+    }
+    if (!batch_init(&batch, count))
         rc = qk__error(&err, QK_ENOMEM, "out of memory for %zu jobs", count);
-    batch.count = count;
-    if (!rc && count > 0)
+    else
         rc = enqueue(request, &batch, &err);
     if (rc) {
         qk__reply_error(request, rc, &err);
