@@ -24,7 +24,7 @@ static qk_dag *build(uint32_t count, uint32_t edges)
     const char *after[4] = { parents[0], parents[1], parents[2], parents[3] };
     qk_node_options options = QK_NODE_OPTIONS_INIT;
     if (qk_dag_new(&dag, "bench", NULL, &err))
-        bench_die(err.message);
+        bench_die("%s", err.message);
     options.after = after;
     for (uint32_t i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "node%u", i);
@@ -33,10 +33,10 @@ static qk_dag *build(uint32_t count, uint32_t edges)
             snprintf(parents[e], sizeof(parents[e]), "node%u",
                      i / WIDTH * WIDTH - WIDTH + (i * 7 + e * 331) % WIDTH);
         if (qk_dag_add(dag, name, "work", "{\"n\":1}", &options, &err))
-            bench_die(err.message);
+            bench_die("%s", err.message);
     }
     if (qk_dag_validate(dag, &err))
-        bench_die(err.message);
+        bench_die("%s", err.message);
     return dag;
 }
 
@@ -61,16 +61,16 @@ static void definitions(bench *b, uint32_t count)
         seconds[0][round] = bench_now() - began;
         began = bench_now();
         if (qk_dag_to_json(&text, dag, &err))
-            bench_die(err.message);
+            bench_die("%s", err.message);
         seconds[1][round] = bench_now() - began;
         bytes = strlen(text);
         began = bench_now();
         if (qk_dag_from_json(&back, text, bytes, NULL, &err))
-            bench_die(err.message);
+            bench_die("%s", err.message);
         seconds[2][round] = bench_now() - began;
         began = bench_now();
         if (qk_dag_simulate(&simulation, dag, NULL, &err))
-            bench_die(err.message);
+            bench_die("%s", err.message);
         seconds[3][round] = bench_now() - began;
         if (simulation->totals[QK_JOB_DONE] != count || qk_dag_node_count(back) != count)
             bench_die("nodes are missing");

@@ -32,6 +32,10 @@ install(FILES "${PROJECT_BINARY_DIR}/queuackConfig.cmake"
               "${PROJECT_BINARY_DIR}/queuackConfigVersion.cmake"
         DESTINATION ${package_dir})
 
+set(queuack_pc_http)
+if(QUEUACK_HTTP)
+  set(queuack_pc_http " -lmicrohttpd -lcurl")
+endif()
 configure_file(cmake/queuack.pc.in queuack.pc @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/queuack.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

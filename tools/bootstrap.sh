@@ -57,6 +57,8 @@ need_for_build() {
     fi
     need_library ncursesw libncurses-dev
     have man || need_tool mandoc mandoc
+    need_library libmicrohttpd libmicrohttpd-dev
+    need_library libcurl libcurl4-openssl-dev
     if ! duckdb_is_there && ! have npm; then
         need npm
         need ca-certificates

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 # Layer: private headers it may include, besides its own and util/. A name ending in / is a folder.
-STORE = ["store/store.h"]
+STORE = ["store/store.h", "store/protocol.h"]
 QUEUE = STORE + ["queue/"]
 # The pure rules of every store: transitions, back-off, dependency modes, and conditions.
 RULES = ["queue/rules.h", "dag/condition.h"]
@@ -26,6 +26,8 @@ ALLOWED = {
     "store/embedded": STORE + RULES,
     "store/postgres": STORE + RULES,
     "store/remote": STORE + RULES,
+    # The store that a file really gets: it puts owner, server and client together.
+    "store/shared": STORE + ["store/embedded/lock.h", "store/remote/", "http/http.h"],
     "queue": STORE,
     "dag": QUEUE,
     "worker": QUEUE + ["dag/"],

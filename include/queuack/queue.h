@@ -41,11 +41,13 @@ typedef struct qk_queue_options {
     void *log_user;
     const qk_clock *clock; /* NULL: the machine's */
     qk_log_level log_level; /* what is below is not said; 0: everything is */
+    bool brief; /* closed again soon: those who keep the file open are to own it */
 } qk_queue_options;
 
 #define QK_QUEUE_OPTIONS_INIT                                                                      \
     {                                                                                              \
-        1, NULL, 0, false, false, false, 0, 0, 0, { 0 }, NULL, 0, NULL, NULL, NULL, QK_LOG_DEBUG   \
+        1, NULL, 0, false, false, false, 0, 0, 0, { 0 }, NULL, 0, NULL, NULL, NULL, QK_LOG_DEBUG,  \
+            false                                                                                  \
     }
 
 /*

@@ -33,6 +33,17 @@ static qk_status check_url(cli *cli, const char *url)
     return QK_OK;
 }
 
+/* Commands that work until they are told to stop; the others leave the file to them. */
+static bool stays(const cli *cli)
+{
+    static const char *const names[] = { "worker", "run", "serve" };
+    for (size_t i = 0; cli->command && i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(cli->command->name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 qk_status cli_open(cli *cli, bool create)
 {
     const char *url = cli_store_url(cli);
@@ -49,6 +60,7 @@ qk_status cli_open(cli *cli, bool create)
     qk_queue_options options = QK_QUEUE_OPTIONS_INIT;
     options.must_exist = !create && !memory;
     options.owner_wait = cli->owner_wait;
+    options.brief = !stays(cli);
     cli_log_options(cli, &options);
     rc = qk_queue_open(&cli->queue, url, &options, &cli->err);
     if (rc == QK_ENOTFOUND)

@@ -3,6 +3,7 @@
  * one DAG at a time.
  */
 #include "dag/submission.h"
+#include "queue/queue_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,8 @@ static qk_status make_jobs(qk__submission *out, const qk_queue *queue, const qk_
         }
     }
     if (rc == QK_OK) {
-        rc = qk__spec_prepare(out->jobs, &bad, &out->memory, queue, specs, out->count, &problem);
+        qk__spec_limits limits = qk__queue_limits(queue);
+        rc = qk__spec_prepare(out->jobs, &bad, &out->memory, &limits, specs, out->count, &problem);
         if (rc != QK_OK)
             qk__error(err, rc, "DAG '%s', node '%s': %s", dag->name,
                       dag->nodes[graph->order[bad]].name, problem.message);

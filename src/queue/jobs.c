@@ -11,10 +11,16 @@
 #include "queue/spec.h"
 #include "util/error.h"
 
+qk__spec_limits qk__queue_limits(const qk_queue *queue)
+{
+    return (qk__spec_limits){ qk__queue_default_queue(queue), qk__queue_max_payload(queue) };
+}
+
 static qk_status enqueue_prepared(qk_enqueued *out, qk_queue *queue, const qk_job_spec *specs,
                                   size_t count, qk_error *err)
 {
     qk__spec_memory memory = { 0 };
+    qk__spec_limits limits = qk__queue_limits(queue);
     qk_enqueued *results = out;
     size_t bad = 0;
     qk_status rc = QK_ENOMEM;
@@ -27,7 +33,7 @@ static qk_status enqueue_prepared(qk_enqueued *out, qk_queue *queue, const qk_jo
         goto out;
     }
     qk_error problem = QK_ERROR_INIT;
-    rc = qk__spec_prepare(jobs, &bad, &memory, queue, specs, count, &problem);
+    rc = qk__spec_prepare(jobs, &bad, &memory, &limits, specs, count, &problem);
     if (rc) {
         qk__error(err, rc, "job %zu: %s", bad, problem.message);
         goto out;
@@ -78,7 +84,8 @@ qk_status qk_enqueue(qk_id *out, qk_queue *queue, const char *kind, const char *
     if (rc)
         return rc;
     memset(&enqueued, 0, sizeof(enqueued));
-    rc = qk__spec_prepare(&job, &bad, &memory, queue, &spec, 1, err);
+    qk__spec_limits limits = qk__queue_limits(queue);
+    rc = qk__spec_prepare(&job, &bad, &memory, &limits, &spec, 1, err);
     if (!rc) {
         qk_store *store = qk__queue_store(queue);
         rc = store->ops->enqueue(store, &enqueued, &job, 1, err);

@@ -58,6 +58,7 @@ qk_status qk__options_apply(qk__store_config *out, const qk_queue_options *optio
     *out = (qk__store_config){
         .must_exist = options->must_exist,
         .strict = options->strict,
+        .brief = options->brief,
         .default_queue = options->default_queue ? options->default_queue : QK__QUEUE_DEFAULT,
         .max_payload = options->max_payload ? options->max_payload : QK__MAX_PAYLOAD_DEFAULT,
         .backpressure_warn =

@@ -16,7 +16,7 @@
 
 #define MAX_TEXT ((size_t)64 << 10)
 
-static qk_status check_outcome(const qk_queue *queue, const qk_outcome *outcome, qk_error *err)
+static qk_status check_outcome(size_t max_payload, const qk_outcome *outcome, qk_error *err)
 {
     qk_status rc = qk__check_lease(&outcome->lease, err);
     if (rc)
@@ -25,8 +25,7 @@ static qk_status check_outcome(const qk_queue *queue, const qk_outcome *outcome,
     case QK_VERDICT_ACK:
         if (!outcome->result)
             return QK_OK;
-        return qk__check_json("result", outcome->result, strlen(outcome->result),
-                              qk__queue_max_payload(queue), err);
+        return qk__check_json("result", outcome->result, strlen(outcome->result), max_payload, err);
     case QK_VERDICT_FAIL:
         return QK_OK;
     case QK_VERDICT_NACK:
@@ -35,10 +34,10 @@ static qk_status check_outcome(const qk_queue *queue, const qk_outcome *outcome,
     return qk__error(err, QK_EINVAL, "verdict: %d is none", (int)outcome->verdict);
 }
 
-qk_status qk__outcome_prepare(qk_outcome *out, qk__outcome_scratch *scratch, const qk_queue *queue,
-                              const qk_outcome *outcome, qk_error *err)
+qk_status qk__outcome_fit(qk_outcome *out, qk__outcome_scratch *scratch, size_t max_payload,
+                          const qk_outcome *outcome, qk_error *err)
 {
-    qk_status rc = check_outcome(queue, outcome, err);
+    qk_status rc = check_outcome(max_payload, outcome, err);
     if (!rc)
         rc = qk__text_clean(&scratch->error, outcome->error, MAX_TEXT, err);
     if (!rc)
@@ -53,6 +52,12 @@ qk_status qk__outcome_prepare(qk_outcome *out, qk__outcome_scratch *scratch, con
     if (out->verdict == QK_VERDICT_FAIL && !out->error)
         out->error = "failed";
     return QK_OK;
+}
+
+qk_status qk__outcome_prepare(qk_outcome *out, qk__outcome_scratch *scratch, const qk_queue *queue,
+                              const qk_outcome *outcome, qk_error *err)
+{
+    return qk__outcome_fit(out, scratch, qk__queue_max_payload(queue), outcome, err);
 }
 
 void qk__outcome_scratch_dispose(qk__outcome_scratch *scratch)

@@ -169,6 +169,16 @@ static qk_status migrate(qk_queue *queue, bool force_memory, qk_error *err)
     return QK_OK;
 }
 
+/* What only this process knows needs no sharing. */
+static qk_status open_file_or_memory(qk_queue *queue, qk_error *err)
+{
+#ifdef QUEUACK_HTTP
+    if (strcmp(queue->path, QK__MEMORY_URL) != 0 && !queue->auto_migrated)
+        return qk__shared_open(&queue->store, &queue->config, err);
+#endif
+    return qk__embedded_open(&queue->store, &queue->config, err);
+}
+
 static qk_status open_store(qk_queue *queue, const qk_queue_options *options, qk_error *err)
 {
     qk_status rc = migrate(queue, options && options->force_memory_db, err);
@@ -179,7 +189,7 @@ static qk_status open_store(qk_queue *queue, const qk_queue_options *options, qk
     queue->config.temp_dir = options && options->temp_dir ? queue->temp_dir : NULL;
     const qk_clock *clock = &queue->config.clock;
     int64_t began = clock->monotonic_us(clock->user);
-    rc = qk__embedded_open(&queue->store, &queue->config, err);
+    rc = open_file_or_memory(queue, err);
     if (rc)
         return rc;
     rc = qk__temp_file_opened(&queue->temp_file, err);

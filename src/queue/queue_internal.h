@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 
+#include "queue/spec.h"
 #include "store/store.h"
 #include "util/log.h"
 
@@ -54,6 +55,12 @@ typedef struct qk__outcome_scratch {
 
 qk_status qk__outcome_prepare(qk_outcome *out, qk__outcome_scratch *scratch, const qk_queue *queue,
                               const qk_outcome *outcome, qk_error *err);
+/* The same without a handle. */
+qk_status qk__outcome_fit(qk_outcome *out, qk__outcome_scratch *scratch, size_t max_payload,
+                          const qk_outcome *outcome, qk_error *err);
 void qk__outcome_scratch_dispose(qk__outcome_scratch *scratch);
+
+/* What specs of this queue are checked against; borrows from the queue. */
+qk__spec_limits qk__queue_limits(const qk_queue *queue);
 
 #endif

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue/queue_internal.h"
 #include "queue/validate.h"
 #include "util/buffer.h"
 #include "util/error.h"
@@ -203,8 +202,9 @@ qk_status qk__spec_check_options(const qk_job_options *options, qk_error *err)
 }
 
 /* Everything that depends on the options alone. */
-static qk_status prepare_options(qk__new_job *job, qk__spec_memory *memory, const qk_queue *queue,
-                                 const qk_job_options *options, qk_error *err)
+static qk_status prepare_options(qk__new_job *job, qk__spec_memory *memory,
+                                 const qk__spec_limits *limits, const qk_job_options *options,
+                                 qk_error *err)
 {
     qk_status rc = qk__spec_check_options(options, err);
     if (rc)
@@ -222,7 +222,7 @@ static qk_status prepare_options(qk__new_job *job, qk__spec_memory *memory, cons
         .backoff_cap_us =
             options->backoff.cap.us ? options->backoff.cap.us : DEFAULT_BACKOFF_CAP_US,
         .backoff_factor = options->backoff.factor,
-        .queue = options->queue ? options->queue : qk__queue_default_queue(queue),
+        .queue = options->queue ? options->queue : limits->default_queue,
         .unique_key = options->unique_key,
         .name = options->name,
     };
@@ -262,12 +262,12 @@ static qk_status prepare_payload(qk__new_job *job, const char *payload, bool com
 }
 
 qk_status qk__spec_prepare(qk__new_job *jobs, size_t *bad, qk__spec_memory *memory,
-                           const qk_queue *queue, const qk_job_spec *specs, size_t count,
+                           const qk__spec_limits *limits, const qk_job_spec *specs, size_t count,
                            qk_error *err)
 {
     static const qk_job_options default_options = QK_JOB_OPTIONS_INIT;
     const qk_job_options *known_options = NULL;
-    const size_t limit = qk__queue_max_payload(queue);
+    const size_t limit = limits->max_payload;
     kind_defaults kind = { 0 };
     qk__new_job shared;
     qk__id_block ids;
@@ -281,7 +281,7 @@ qk_status qk__spec_prepare(qk__new_job *jobs, size_t *bad, qk__spec_memory *memo
         if (specs[i].kind != kind.kind || !kind.kind)
             rc = prepare_kind(&kind, specs[i].kind, err);
         if (!rc && options != known_options)
-            rc = prepare_options(&shared, memory, queue, options, err);
+            rc = prepare_options(&shared, memory, limits, options, err);
         if (rc)
             return rc;
         known_options = options;

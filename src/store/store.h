@@ -38,6 +38,9 @@ typedef struct qk__store_config {
     size_t query_memory;
     qk_clock clock;
     qk__log log;
+    bool brief; /* closed again soon: leaves the file to those who stay longer */
+    uint64_t
+        peer; /* of this handle: its claims, made through an earlier owner, are its own. 0: none */
 } qk__store_config;
 
 /* A job to be enqueued, every default filled in. */
@@ -77,6 +80,14 @@ typedef struct qk__new_run {
     size_t definition_length;
 } qk__new_run;
 
+/* Who claims on behalf of another process. Such claims outlive the owner: when the store is opened
+ * again, their leases restart in full, unlike the owner's own, which are taken back. */
+typedef struct qk__holder {
+    uint64_t peer; /* below 2^63; 0: the owner itself */
+    uint64_t
+        token; /* of the call: with `again`, what an earlier call with it claimed is the answer */
+} qk__holder;
+
 typedef struct qk__claim_request {
     const char *const *queues; /* strict order, at least one */
     size_t queue_count;
@@ -88,6 +99,8 @@ typedef struct qk__claim_request {
     int64_t lease_us; /* 0: as long as the job's timeout, 300 s if it has none */
     bool strict;
     qk_id root_run; /* only jobs of this run and of those below; none: any. queue_count may be 0 */
+    bool again; /* the first answer may have been lost on its way */
+    qk__holder holder;
 } qk__claim_request;
 
 /* What a job's parents left. */
@@ -262,6 +275,14 @@ struct qk_store_ops {
     qk_status (*rows_open)(qk_store *store, qk_rows **out, const char *sql, int64_t timeout_us,
                            qk_error *err);
 
+    /* Gives back what `peer` has claimed from another process, without counting an attempt: it says
+     * goodbye. */
+    qk_status (*release)(qk_store *store, uint64_t peer, qk_error *err);
+
+    /* Waits until something became ready or ended since *seen (0: returns at once), and sets it.
+     * QK_ETIMEDOUT, QK_ECLOSED. */
+    qk_status (*changes)(qk_store *store, uint64_t *seen, int64_t wait_us, qk_error *err);
+
     /* A descriptor that becomes readable when a job became ready or ended. Owned by the store. */
     int (*wait_fd)(qk_store *store);
 
@@ -295,5 +316,7 @@ struct qk_rows {
 qk_status qk__embedded_open(qk_store **out, const qk__store_config *config, qk_error *err);
 /* As qk_store_check; `path` and the options' paths are absolute, temp_dir is set. */
 qk_status qk__embedded_check(const char *path, const qk_check_options *options, qk_error *err);
+/* A file that processes share: this one owns it and listens, or speaks to the owner. */
+qk_status qk__shared_open(qk_store **out, const qk__store_config *config, qk_error *err);
 
 #endif

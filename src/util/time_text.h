@@ -6,7 +6,7 @@
 
 #include <queuack/types.h>
 
-#define QK__TIME_TEXT_SIZE 40
+#define QK__TIME_TEXT_SIZE 80
 
 /* "2026-11-01T02:00:00Z", with a fraction only if there is one. Years 1970 to 9999. */
 char *qk__time_format(char out[QK__TIME_TEXT_SIZE], qk_time time);

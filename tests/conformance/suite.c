@@ -37,25 +37,33 @@ static void keep_log(void *user, const qk_log_record *record)
 
 void suite_open(suite *s)
 {
+    if (s->opener->begin)
+        s->opener->begin(s);
     s->err = (qk_error)QK_ERROR_INIT;
     if (qk_queue_open(&s->queue, s->url, &s->options, &s->err) != QK_OK)
         fail_msg("open %s: %s", s->url, s->err.message);
+}
+
+void suite_close(suite *s)
+{
+    qk_queue_close(s->queue);
+    s->queue = NULL;
+    if (s->opener->end)
+        s->opener->end(s);
 }
 
 bool suite_reopen(suite *s)
 {
     if (!s->opener->durable)
         return false;
-    qk_queue_close(s->queue);
-    s->queue = NULL;
+    suite_close(s);
     suite_open(s);
     return true;
 }
 
 void suite_fresh(suite *s)
 {
-    qk_queue_close(s->queue);
-    s->queue = NULL;
+    suite_close(s);
     if (s->opener->dispose)
         s->opener->dispose(s);
     s->opener->url(s->url, sizeof(s->url), s);
@@ -99,7 +107,7 @@ static void run_case(void **state)
     s->opener->url(s->url, sizeof(s->url), s);
     suite_open(s);
     c->test->fn(s);
-    qk_queue_close(s->queue);
+    suite_close(s);
     if (s->opener->dispose)
         s->opener->dispose(s);
     if (rmdir(s->folder) != 0)

@@ -41,12 +41,15 @@ typedef struct suite_opener {
     bool local_sql; /* DuckDB's dialect behind qk_rows_open */
     /* Writes the URL of a store that does not exist yet. */
     void (*url)(char *out, size_t size, const suite *s);
+    void (*begin)(suite *s); /* before the handle under test opens; NULL: nothing */
+    void (*end)(suite *s); /* after it has closed */
     void (*dispose)(suite *s); /* what a finished test leaves behind; NULL: nothing */
 } suite_opener;
 
 struct suite {
     const suite_opener *opener;
     qk_queue *queue;
+    void *owner; /* of the opener: other handles on the same store */
     qk_queue_options options;
     qk_clock clock;
     _Atomic int64_t wall_us, mono_us;
@@ -79,6 +82,7 @@ extern const size_t suite_opener_count;
 
 /* Opens or fails the test. */
 void suite_open(suite *s);
+void suite_close(suite *s);
 /* Closes and opens again. False where a store does not outlive its handle: nothing was done. */
 bool suite_reopen(suite *s);
 /* Closes, deletes, opens an empty one with s->options as they now are. */

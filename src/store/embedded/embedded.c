@@ -309,6 +309,8 @@ static const struct qk_store_ops embedded_ops = {
     .backlog = embedded_backlog,
     .worker_beat = embedded_worker_beat,
     .rows_open = embedded_rows_open,
+    .release = embedded_release,
+    .changes = embedded_changes,
     .wait_fd = embedded_wait_fd,
     .stop = embedded_stop,
 };

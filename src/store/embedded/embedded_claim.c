@@ -271,3 +271,16 @@ qk_status embedded_claim(qk_store *base, qk_claims **out, const qk__claim_reques
     }
     return rc;
 }
+
+qk_status embedded_release(qk_store *base, uint64_t peer, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter_to_write(store, err);
+    if (rc == QK_OK) {
+        rc = qk__engine_give_back(store->engine, embedded_now(store), peer);
+        rc = rc == QK_OK ? rc : no_memory(err);
+        announce(store);
+        leave(store);
+    }
+    return rc;
+}

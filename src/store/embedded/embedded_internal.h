@@ -223,6 +223,8 @@ qk_status embedded_stats(qk_store *base, qk_stats **out, qk_error *err);
 void embedded_counters(qk_store *base, qk_counters *out);
 void embedded_metrics(qk_store *base, qk_metrics *out);
 qk_status embedded_wait(qk_store *base, qk_id job, int64_t timeout_us, qk_error *err);
+qk_status embedded_release(qk_store *base, uint64_t peer, qk_error *err);
+qk_status embedded_changes(qk_store *base, uint64_t *seen, int64_t wait_us, qk_error *err);
 qk_status embedded_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,
                            qk_error *err);
 qk_status embedded_worker_beat(qk_store *base, const qk__worker_info *worker, bool gone,

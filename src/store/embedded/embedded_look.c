@@ -439,3 +439,28 @@ qk_status embedded_wait(qk_store *base, qk_id id, int64_t timeout_us, qk_error *
     qk__row_set_dispose(&set);
     return rc;
 }
+
+/* Also of an engine that was rebuilt meanwhile, whose count starts anew: any difference counts. */
+qk_status embedded_changes(qk_store *base, uint64_t *seen, int64_t wait_us, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    qk_status rc = enter(store, err);
+    if (rc != QK_OK) {
+        return rc;
+    }
+    int64_t now = embedded_now(store).mono_us;
+    int64_t end_us = wait_us > INT64_MAX - now ? INT64_MAX : now + wait_us;
+    while (rc == QK_OK && qk__engine_changes(store->engine) + 1 == *seen) {
+        int64_t left = end_us == INT64_MAX ? INT64_MAX : end_us - embedded_now(store).mono_us;
+        if (store->stopping) {
+            rc = qk__error(err, QK_ECLOSED, "the store is being closed");
+        } else if (left <= 0) {
+            rc = QK_ETIMEDOUT;
+        } else {
+            wait_some(store, &store->ready, left);
+        }
+    }
+    *seen = qk__engine_changes(store->engine) + 1;
+    leave(store);
+    return rc;
+}

@@ -78,7 +78,8 @@ static qk__engine *new_engine(const struct embedded *store)
     qk__engine_config config = { .strict = store->config.strict,
                                  .backpressure_warn = store->config.backpressure_warn,
                                  .backpressure_limit = store->config.backpressure_limit,
-                                 .payload_cache = 64u << 20 };
+                                 .payload_cache = 64u << 20,
+                                 .peer = store->config.peer };
     qk_id seed = qk_id_new();
     memcpy(&config.seed, seed.bytes + 8, sizeof config.seed);
     return qk__engine_new(&config);

@@ -36,6 +36,7 @@ typedef struct qk__engine_config {
     uint64_t backpressure_warn, backpressure_limit; /* waiting jobs of a queue */
     size_t payload_cache; /* bytes of large payloads kept in memory */
     uint64_t seed; /* of the jitter */
+    uint64_t peer; /* whose claims of other processes are the owner's own by now; 0: none */
 } qk__engine_config;
 
 /* Payloads above this many bytes are journaled once, as PAYLOAD rows, and not in images. */
@@ -245,9 +246,12 @@ qk_status qk__engine_loaded_parents(qk__engine *engine, qk_id **out, size_t *cou
 /* Runs that live on; recover needs the facts about each. malloc'd. */
 qk_status qk__engine_loaded_runs(const qk__engine *engine, qk_id **out, size_t *count);
 void qk__engine_run_facts(qk__engine *engine, const qk__run_facts *facts, size_t count);
-/* Decides dependencies, takes back the dead owner's claims, fills the lanes. clean: it closed. */
+/* Decides dependencies, takes back the dead owner's claims, restarts those of other processes, fills
+ * the lanes. clean: it closed. */
 qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const qk__cold_set *cold);
-/* Before closing: gives back every claim without counting a loss, and adds the CLOSE row. */
+/* Gives back the claims of a peer (0: the owner's own) without counting a loss. QK_ENOMEM: not all. */
+qk_status qk__engine_give_back(qk__engine *engine, qk__now now, uint64_t peer);
+/* Before closing: gives back the owner's claims without counting a loss, and adds the CLOSE row. */
 void qk__engine_release(qk__engine *engine, qk__now now);
 
 /* Claims held when a commit failed, put back into a fresh engine that was rebuilt from disk. */
@@ -255,6 +259,7 @@ typedef struct qk__held_claim {
     qk_id id;
     int32_t attempt, attempts;
     int64_t claimed_us, lease_us, deadline_us;
+    qk__holder holder;
     char worker[QK_NAME_MAX + 1];
 } qk__held_claim;
 /* Claims that hold or were reported but are not durable; malloc'd. */

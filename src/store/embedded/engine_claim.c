@@ -55,7 +55,7 @@ static int64_t deadline(qk__now now, int64_t lease_us)
 }
 
 static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t worker,
-                      int64_t lease_us)
+                      const qk__claim_request *request)
 {
     struct job *job = job_at(engine, index);
     struct extra *extra = job_extra(engine, job);
@@ -67,7 +67,9 @@ static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t 
     job->attempts++;
     extra->worker = worker;
     extra->claimed_us = now.wall_us;
-    extra->lease_us = extra->first_lease_us = lease_length(policy_of(engine, job), lease_us);
+    extra->lease_us = extra->first_lease_us =
+        lease_length(policy_of(engine, job), request->lease_us);
+    extra->holder = request->holder;
     extra->deadline_us = deadline(now, extra->lease_us);
     extra->progress = -1;
     set_status(engine, index, QK_JOB_CLAIMED);
@@ -83,13 +85,20 @@ static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t 
 
 #define KINDS_ON_STACK 64
 
+/* Other processes do not expand sub-DAGs: the protocol has no words for it yet. */
+static bool is_for_owner(const char *kind)
+{
+    return strcmp(kind, "dag") == 0 || strncmp(kind, "dag:", 4) == 0;
+}
+
 static size_t find_kinds(const qk__engine *engine, const qk__claim_request *request,
                          uint32_t *kinds)
 {
     size_t count = 0;
     for (size_t i = 0; i < request->kind_count && count < KINDS_ON_STACK; i++) {
         uint32_t symbol = symbol_find(engine, request->kinds[i], strlen(request->kinds[i]));
-        if (symbol != NIL) {
+        bool able = request->holder.peer == 0 || !is_for_owner(request->kinds[i]);
+        if (symbol != NIL && able) {
             kinds[count++] = symbol;
         }
     }
@@ -172,12 +181,30 @@ static size_t claim_in_tree(qk__engine *engine, qk__now now, const qk__claim_req
         const struct job *job = job_at(engine, items[i].index);
         bool twice = (job->flags & JF_IN_LANE) == 0;
         if (!twice && admits(queue_of(engine, job)) &&
-            claim_one(engine, now, items[i].index, worker, request->lease_us)) {
+            claim_one(engine, now, items[i].index, worker, request)) {
             fill_grant(engine, job_at(engine, items[i].index),
                        engine->config.strict || request->strict, &grants[count++]);
         }
     }
     free(items);
+    return count;
+}
+
+/* What an earlier call with this token claimed and still holds. */
+static size_t claimed_before(qk__engine *engine, const qk__claim_request *request,
+                             qk__grant *grants)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < engine->leases.count; i++) {
+        for (uint32_t index = engine->leases.items[i].head; index != NIL && count < request->max;
+             index = job_at(engine, index)->next) {
+            const struct extra *extra = job_at(engine, index)->extra;
+            if (extra->holder.peer == request->holder.peer &&
+                extra->holder.token == request->holder.token) {
+                fill_grant(engine, job_at(engine, index), true, &grants[count++]);
+            }
+        }
+    }
     return count;
 }
 
@@ -187,6 +214,10 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
     uint32_t kinds[KINDS_ON_STACK];
     size_t count = 0;
     qk__engine_tick(engine, now);
+    if (request->again && request->holder.peer != 0 &&
+        (count = claimed_before(engine, request, grants)) > 0) {
+        return count;
+    }
     size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
     uint32_t worker = symbol_make(engine, request->worker_id, strlen(request->worker_id));
     if (worker != NIL && !qk_id_is_none(request->root_run)) {
@@ -199,7 +230,7 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
         while (queue != NULL && admits(queue) && count < request->max) {
             uint32_t index =
                 lane_best(engine, queue, request->kinds == NULL ? NULL : kinds, kind_count);
-            if (index == NIL || !claim_one(engine, now, index, worker, request->lease_us)) {
+            if (index == NIL || !claim_one(engine, now, index, worker, request)) {
                 break;
             }
             fill_grant(engine, job_at(engine, index), engine->config.strict || request->strict,

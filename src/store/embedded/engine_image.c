@@ -100,6 +100,11 @@ static void put_extra(const struct job *job, qk__buffer *out)
     if (job->status == QK_JOB_SKIPPED) {
         put_skip(job, out);
     }
+    if (job->status == QK_JOB_CLAIMED && extra->holder.peer != 0) {
+        put_number(out, "hp", (int64_t)extra->holder.peer);
+        put_number(out, "ht", (int64_t)extra->holder.token);
+        put_number(out, "hl", extra->first_lease_us);
+    }
     if (extra->progress >= 0) {
         qk__buffer_printf(out, "%c\"pg\":%.6g", out->data[out->length - 1] == '{' ? ' ' : ',',
                           extra->progress);

@@ -106,6 +106,7 @@ struct extra {
     int32_t closed_attempt;
     uint8_t closed_verdict;
     bool has_exit_code;
+    qk__holder holder; /* of the claim */
     int32_t exit_code;
     uint32_t unique_next; /* hash chain of unique keys: job index */
     struct extra *free_next;

@@ -102,6 +102,9 @@ static qk_status load_extra(qk__engine *engine, struct job *job, const qk__row *
     const json_t *progress = json_object_get(ext, "pg");
     extra->progress = json_is_number(progress) ? json_number_value(progress) : -1;
     extra->progress_message = ext_text(ext, "pm");
+    extra->holder.peer = (uint64_t)ext_number(ext, "hp", 0);
+    extra->holder.token = (uint64_t)ext_number(ext, "ht", 0);
+    extra->first_lease_us = ext_number(ext, "hl", 0);
     return QK_OK;
 }
 

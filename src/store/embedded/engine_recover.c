@@ -77,6 +77,22 @@ static qk_status prepare(qk__engine *engine, uint32_t index, bool clean)
     return lane_prepare(engine, job) ? QK_OK : QK_ENOMEM;
 }
 
+/* A claim of another process goes on, with its whole lease; that of this handle becomes the owner's. */
+static bool keeps_claim(const qk__engine *engine, const struct job *job, qk__now now)
+{
+    struct extra *extra = job->extra;
+    if (extra->holder.peer == 0 || extra->first_lease_us <= 0 || extra->worker == NIL) {
+        return false;
+    }
+    if (extra->holder.peer == engine->config.peer) {
+        extra->holder = (qk__holder){ 0 };
+    }
+    extra->lease_us = extra->first_lease_us;
+    extra->deadline_us =
+        extra->lease_us > INT64_MAX - now.mono_us ? INT64_MAX : now.mono_us + extra->lease_us;
+    return true;
+}
+
 static qk_status take_back(qk__engine *engine, uint32_t index, qk__now now)
 {
     struct job *job = job_at(engine, index);
@@ -91,6 +107,11 @@ static qk_status take_back(qk__engine *engine, uint32_t index, qk__now now)
     }
     if ((job->flags & JF_HELD) != 0) {
         job->flags &= (uint16_t)~JF_HELD;
+        lease_push(engine, index);
+        mark_dirty(engine, index);
+        return QK_OK;
+    }
+    if (keeps_claim(engine, job, now)) {
         lease_push(engine, index);
         mark_dirty(engine, index);
         return QK_OK;
@@ -201,22 +222,32 @@ qk_status qk__engine_recover(qk__engine *engine, qk__now now, bool clean, const 
     return rc;
 }
 
-void qk__engine_release(qk__engine *engine, qk__now now)
+qk_status qk__engine_give_back(qk__engine *engine, qk__now now, uint64_t peer)
 {
     qk__engine_tick(engine, now); /* what has expired is lost, not given back */
     for (size_t i = 0; i < engine->leases.count; i++) {
-        for (uint32_t index; (index = engine->leases.items[i].head) != NIL;) {
+        for (uint32_t index = engine->leases.items[i].head, next; index != NIL; index = next) {
             struct job *job = job_at(engine, index);
+            next = job->next;
+            if (job->extra->holder.peer != peer) {
+                continue; /* another process runs it, and the next owner will hear of it */
+            }
             qk_outcome back = { .lease = { job->id, job->attempt,
                                            engine->symbols.text[job->extra->worker] },
                                 .verdict = QK_VERDICT_NACK };
             uint64_t gate;
             if (qk__engine_complete(engine, now, &back, &gate) != QK_OK) {
-                return; /* out of memory: the next owner takes them back */
+                return QK_ENOMEM;
             }
         }
     }
-    engine->close_due = true;
+    return QK_OK;
+}
+
+void qk__engine_release(qk__engine *engine, qk__now now)
+{
+    /* Out of memory: the next owner takes them back. */
+    engine->close_due = qk__engine_give_back(engine, now, 0) == QK_OK;
 }
 
 static bool is_held(const struct job *job)
@@ -240,6 +271,7 @@ static void copy_claim(const qk__engine *engine, const struct job *job, qk__held
                                .attempts = job->attempts + given_back,
                                .claimed_us = extra->claimed_us != 0 ? extra->claimed_us : 1,
                                .lease_us = extra->lease_us,
+                               .holder = extra->holder,
                                .deadline_us = extra->deadline_us };
     strncpy(claim->worker, engine->symbols.text[worker], sizeof claim->worker - 1);
 }
@@ -301,6 +333,7 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
         extra->claimed_us = claim->claimed_us;
     }
     extra->worker = worker;
+    extra->holder = claim->holder;
     extra->lease_us = extra->first_lease_us = claim->lease_us;
     extra->deadline_us = claim->deadline_us;
     job->flags |= JF_HELD;

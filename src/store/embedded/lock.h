@@ -20,4 +20,12 @@ qk_status qk__file_lock_take(qk__file_lock *lock, const char *store_path, int64_
                              qk_error *err);
 void qk__file_lock_release(qk__file_lock *lock);
 
+/* Marks this process as one that keeps the store open and would own it (a shared lock on the next
+ * byte), until released. Those who only pass by leave the file to such ones. */
+qk_status qk__file_stay(qk__file_lock *mark, const char *store_path, qk_error *err);
+bool qk__file_others_stay(const char *store_path); /* the caller has no mark itself */
+
+/* Of the last owner, as it wrote it; 0: unknown. */
+long qk__file_lock_pid(const char *store_path);
+
 #endif

@@ -705,7 +705,8 @@ static void test_wait__says_when_time_is_up(void **state)
 static void test_spec__a_large_batch_is_prepared_fast(void **state)
 {
     enum { COUNT = 10000 };
-    qk_queue *queue = *state;
+    const qk__spec_limits limits = { "default", 4u << 20 };
+    (void)state;
     qk_error err = QK_ERROR_INIT;
     qk_job_options options = QK_JOB_OPTIONS_INIT;
     qk_job_spec *specs = calloc(COUNT, sizeof(*specs));
@@ -720,7 +721,7 @@ static void test_spec__a_large_batch_is_prepared_fast(void **state)
         qk__spec_memory memory = { 0 };
         size_t bad = 0;
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
-        assert_good(qk__spec_prepare(jobs, &bad, &memory, queue, specs, COUNT, &err));
+        assert_good(qk__spec_prepare(jobs, &bad, &memory, &limits, specs, COUNT, &err));
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
         qk__spec_memory_dispose(&memory);
         double us = ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / 1e3;

@@ -1,0 +1,87 @@
+/*
+ * The remote store from inside; its slots are spread over remote_*.c.
+ *
+ * Threads: any. `lock` guards the list of claims under way and `stopping`; the client has its own.
+ */
+#ifndef QK_STORE_REMOTE_INTERNAL_H
+#define QK_STORE_REMOTE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/remote/client.h"
+#include "store/remote/remote.h"
+#include "store/remote/wait_pump.h"
+
+#define ROUND_US INT64_C(20000000) /* a long wait is asked for in rounds */
+#define PATH_ROOM 1024
+
+/* A claim that may be waiting at the owner's. */
+struct claiming {
+    const char *worker;
+    bool told; /* the owner was asked to let it go */
+    struct claiming *next;
+};
+
+/* A worker whose claims were ended when the store was stopped. */
+struct stopped {
+    char worker[QK_NAME_MAX + 1];
+    struct stopped *next;
+};
+
+struct remote {
+    qk_store base;
+    qk__client *client;
+    char *path, *default_queue;
+    size_t max_body;
+    uint64_t peer;
+    qk_clock clock;
+    qk__wait_pump pump;
+    pthread_mutex_t lock;
+    struct claiming *claiming;
+    struct stopped *stopped;
+    bool stopping;
+};
+
+static inline struct remote *remote_of(qk_store *store)
+{
+    return (struct remote *)store;
+}
+
+/* POST with a body that was written to `body`, which is disposed of. */
+qk_status remote_post(struct remote *store, const char *path, qk__buffer *body, json_t **json,
+                      qk_error *err);
+qk_status remote_get(struct remote *store, const char *path, json_t **json, qk_error *err);
+void remote_body(const struct remote *store, qk__buffer *body);
+/* The answer made no sense. */
+qk_status remote_nonsense(qk_error *err);
+int64_t remote_now(const struct remote *store);
+
+qk_status remote_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
+                         qk_error *err);
+qk_status remote_claim(qk_store *base, qk_claims **out, const qk__claim_request *request,
+                       qk_error *err);
+void remote_interrupt(qk_store *base, const char *worker_id, bool on);
+qk_status remote_release(qk_store *base, uint64_t peer, qk_error *err);
+qk_status remote_backlog(qk_store *base, qk__backlog *out, const qk__claim_request *request,
+                         qk_error *err);
+qk_status remote_complete(qk_store *base, qk_status *statuses, const qk_outcome *outcomes,
+                          size_t count, bool wait, qk_error *err);
+qk_status remote_extend(qk_store *base, qk_status *statuses, const qk_lease *leases, size_t count,
+                        int64_t extend_us, qk_error *err);
+qk_status remote_progress(qk_store *base, const qk_lease *lease, double fraction,
+                          const char *message, qk_error *err);
+qk_status remote_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err);
+qk_status remote_get_job(qk_store *base, qk_job **out, qk_id job, qk_error *err);
+qk_status remote_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,
+                      qk_error *err);
+qk_status remote_upstream(qk_store *base, qk__upstream **out, qk_id job, qk_error *err);
+qk_status remote_result(qk_store *base, char **out, qk_id job, qk_error *err);
+void remote_counters(qk_store *base, qk_counters *out);
+void remote_metrics(qk_store *base, qk_metrics *out);
+qk_status remote_backup(qk_store *base, const char *path, const qk_backup_options *options,
+                        qk_error *err);
+qk_status remote_rows_open(qk_store *base, qk_rows **out, const char *sql, int64_t timeout_us,
+                           qk_error *err);
+
+#endif
