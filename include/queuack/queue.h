@@ -128,6 +128,9 @@ QK_API const char *qk_rows_column_name(const qk_rows *rows, size_t column);
 QK_API qk_column_type qk_rows_column_type(const qk_rows *rows, size_t column);
 /* Text of the value in the present row, NULL for SQL NULL; lives until the next qk_rows_next. */
 QK_API const char *qk_rows_text(const qk_rows *rows, size_t column);
+/* Bytes of that text, 0 for SQL NULL. A value may hold NUL bytes, at which its text only seems to
+ * end; one more follows the last byte. */
+QK_API size_t qk_rows_length(const qk_rows *rows, size_t column);
 QK_API void qk_rows_close(qk_rows *rows);
 
 #ifdef __cplusplus

@@ -39,12 +39,15 @@ static bool must_escape(uint32_t code)
 
 void cli_json_text(FILE *out, const char *text)
 {
-    if (!text) {
+    if (text)
+        cli_json_bytes(out, text, strlen(text));
+    else
         fputs("null", out);
-        return;
-    }
+}
+
+void cli_json_bytes(FILE *out, const char *text, size_t length)
+{
     fputc('"', out);
-    size_t length = strlen(text);
     for (size_t at = 0; at < length;) {
         uint32_t code = 0;
         size_t used = cli_utf8(&code, text + at, length - at);

@@ -23,7 +23,7 @@ static bool is_json(const char *text, char type)
     return json_scan_all(&scan, &span) && (type == 0 || span.type == type);
 }
 
-static void put_json_value(FILE *out, qk_column_type type, const char *text)
+static void put_json_value(FILE *out, qk_column_type type, const char *text, size_t length)
 {
     if (!text)
         fputs("null", out);
@@ -33,7 +33,7 @@ static void put_json_value(FILE *out, qk_column_type type, const char *text)
              (type == QK_COLUMN_NUMBER && is_json(text, '0'))) /* not NaN or inf */
         cli_json_raw(out, text);
     else
-        cli_json_text(out, text);
+        cli_json_bytes(out, text, length);
 }
 
 static qk_status gather_json(qk_rows *rows, FILE *out, size_t *count, qk_error *err)
@@ -46,7 +46,8 @@ static qk_status gather_json(qk_rows *rows, FILE *out, size_t *count, qk_error *
         fputs((*count)++ ? ",\n{" : "{", out);
         for (size_t i = 0; i < columns; i++) {
             cli_json_key(out, &first, qk_rows_column_name(rows, i));
-            put_json_value(out, qk_rows_column_type(rows, i), qk_rows_text(rows, i));
+            put_json_value(out, qk_rows_column_type(rows, i), qk_rows_text(rows, i),
+                           qk_rows_length(rows, i));
         }
         fputc('}', out);
     }
@@ -73,12 +74,32 @@ static qk_status print_json(qk_rows *rows, size_t *count, qk_error *err)
     return rc;
 }
 
+/* A value with NUL bytes, which cells cannot hold: they are shown as other control characters are. */
+static void put_binary(cli_table *table, const char *text, size_t length)
+{
+    char *shown = malloc(4 * length + 1);
+    size_t used = 0;
+    for (size_t i = 0; shown && i < length; i++) {
+        memcpy(shown + used, text[i] ? &text[i] : "\\x00", text[i] ? 1 : 4);
+        used += text[i] ? 1 : 4;
+    }
+    if (shown)
+        shown[used] = '\0';
+    cli_table_cell(table, CLI_PLAIN, shown ? shown : text);
+    free(shown);
+}
+
 static void put_cells(cli_table *table, const qk_rows *rows, size_t columns)
 {
     char local[CLI_TIME_SIZE];
     for (size_t i = 0; i < columns; i++) {
         const char *text = qk_rows_text(rows, i);
+        size_t length = qk_rows_length(rows, i);
         qk_time time = { 0 };
+        if (text && strlen(text) < length) {
+            put_binary(table, text, length);
+            continue;
+        }
         if (text && qk_rows_column_type(rows, i) == QK_COLUMN_TIME)
             time = cli_time_read(text);
         cli_table_cell(table, text ? CLI_PLAIN : CLI_DIM,

@@ -25,6 +25,8 @@ void cli_put_block(FILE *out, const char *text, bool raw);
 
 /* A JSON string with its quotes; NULL becomes null, invalid UTF-8 U+FFFD. */
 void cli_json_text(FILE *out, const char *text);
+/* The same of so many bytes, which may be NUL. */
+void cli_json_bytes(FILE *out, const char *text, size_t length);
 /* JSON text as it is; NULL becomes null. */
 void cli_json_raw(FILE *out, const char *json);
 /* A comma unless *first, then "key": */

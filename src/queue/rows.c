@@ -92,6 +92,11 @@ const char *qk_rows_text(const qk_rows *rows, size_t column)
     return column < qk_rows_column_count(rows) ? rows->ops->text(rows, column) : NULL;
 }
 
+size_t qk_rows_length(const qk_rows *rows, size_t column)
+{
+    return column < qk_rows_column_count(rows) ? rows->ops->length(rows, column) : 0;
+}
+
 void qk_rows_close(qk_rows *rows)
 {
     if (usable(rows))

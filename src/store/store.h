@@ -304,6 +304,7 @@ struct qk__rows_ops {
     const char *(*column_name)(const qk_rows *rows, size_t column);
     qk_column_type (*column_type)(const qk_rows *rows, size_t column);
     const char *(*text)(const qk_rows *rows, size_t column);
+    size_t (*length)(const qk_rows *rows, size_t column);
     void (*close)(qk_rows *rows);
 };
 

@@ -68,6 +68,10 @@ refuses "an unknown column" 2 "nope" sql "SELECT nope FROM jobs"
 refuses "no query" 2 "needs more" sql
 refuses "a query above its time" 6 "." \
     sql --timeout 200ms "SELECT count(*) FROM range(100000000000) AS a(i) WHERE i % 7 = 3"
+run --json sql "SELECT 'a' || chr(0) || 'b' AS t"
+json "a NUL byte cuts nothing" 'd == [{"t": "a\x00b"}]'
+run sql "SELECT 'a' || chr(0) || 'b' AS t"
+like "and is shown in a table" "$out" 'a\\x00b'
 run --json sql "SELECT count(*) AS n FROM jobs"
 json "the store is as it was" 'd == [{"n": 3}]'
 finish

@@ -183,6 +183,12 @@ static const char *rows_text(const qk_rows *base, size_t at)
     return rows->cells[at].text.data ? rows->cells[at].text.data : "";
 }
 
+static size_t rows_length(const qk_rows *base, size_t at)
+{
+    const open_rows *rows = (const open_rows *)base;
+    return at < rows->column_count && !rows->cells[at].null ? rows->cells[at].text.length : 0;
+}
+
 static void rows_close(qk_rows *base)
 {
     open_rows *rows = (open_rows *)base;
@@ -209,6 +215,7 @@ static const struct qk__rows_ops operations = {
     .column_name = rows_column_name,
     .column_type = rows_column_type,
     .text = rows_text,
+    .length = rows_length,
     .close = rows_close,
 };
 

@@ -662,6 +662,7 @@ static void test_lookup__refuses_nothing_and_nobody(void **state)
     assert_null(rows);
     assert_int_equal(qk_rows_column_count(NULL), 0);
     assert_null(qk_rows_text(NULL, 0));
+    assert_int_equal(qk_rows_length(NULL, 0), 0);
     qk_rows_close(NULL);
 }
 
@@ -680,6 +681,24 @@ static void test_rows__columns_outside_are_nothing(void **state)
     assert_string_equal(qk_rows_text(rows, 1), "50");
     assert_null(qk_rows_text(rows, 2));
     assert_int_equal(qk_rows_next(rows, &err), QK_EMPTY);
+    qk_rows_close(rows);
+}
+
+static void test_rows__values_with_nul_have_a_length(void **state)
+{
+    qk_queue *queue = *state;
+    qk_error err = QK_ERROR_INIT;
+    qk_rows *rows = NULL;
+    assert_good(
+        qk_rows_open(&rows, queue, "SELECT 'a' || chr(0) || 'b', NULL, ''", qk_forever(), &err));
+    assert_good(qk_rows_next(rows, &err));
+    assert_int_equal(qk_rows_length(rows, 0), 3);
+    assert_memory_equal(qk_rows_text(rows, 0), "a\0b", 4);
+    assert_int_equal(qk_rows_length(rows, 1), 0);
+    assert_null(qk_rows_text(rows, 1));
+    assert_int_equal(qk_rows_length(rows, 2), 0);
+    assert_string_equal(qk_rows_text(rows, 2), "");
+    assert_int_equal(qk_rows_length(rows, 3), 0);
     qk_rows_close(rows);
 }
 
@@ -756,6 +775,7 @@ int main(void)
         TEST(test_list__by_the_end_of_an_id_as_it_is_shown),
         TEST(test_lookup__refuses_nothing_and_nobody),
         TEST(test_rows__columns_outside_are_nothing),
+        TEST(test_rows__values_with_nul_have_a_length),
         TEST(test_wait__says_when_time_is_up),
         TEST(test_spec__a_large_batch_is_prepared_fast),
     };
