@@ -75,6 +75,20 @@ static qk_status follow_log(cli *cli, qk_job_log *log)
     return rc;
 }
 
+/* With the store open. QK_EMPTY: the job has ended, what is stored of it is all there is. */
+static qk_status look_at_job(cli *cli, const char *word)
+{
+    qk_job *job = NULL;
+    qk_id id;
+    qk_status rc = cli_resolve(cli, &id, word);
+    if (!rc)
+        rc = qk_job_get(&job, cli->queue, id, &cli->err);
+    if (!rc && qk_job_status_is_terminal(job->status))
+        rc = QK_EMPTY;
+    qk_job_free(job);
+    return rc;
+}
+
 qk_status logs_follow(cli *cli, const char *job, int attempt)
 {
     qk_job_log *log = NULL;
@@ -87,13 +101,18 @@ qk_status logs_follow(cli *cli, const char *job, int attempt)
         }
         cli->owner_wait = qk_ms(OWNER_MS);
         qk_status rc = cli_open(cli, false);
-        if (rc != QK_EBUSY)
-            return rc ? rc : QK_EMPTY;
+        if (rc && rc != QK_EBUSY)
+            return rc;
+        if (!rc) {
+            rc = look_at_job(cli, job);
+            if (rc)
+                return rc; /* the store stays open for what is stored */
+            cli_close(cli);
+        }
+        if (cli_interrupted)
+            return QK_OK;
         if (!said)
-            cli_note(cli,
-                     "another process has the store, and there is no output of %s yet: "
-                     "waiting for it",
-                     job);
+            cli_note(cli, "there is no output of %s yet: waiting for it", job);
         said = true;
         poll(NULL, 0, POLL_MS);
     }

@@ -30,7 +30,7 @@ static void put_value(qk__buffer *out, const qk_rows *rows, size_t column, bool 
     if (!text)
         qk__buffer_text(out, "null");
     else if (exact || type == QK_COLUMN_TEXT || type == QK_COLUMN_TIME)
-        qk__buffer_json_string(out, text, strlen(text));
+        qk__buffer_json_string(out, text, rows->ops->length(rows, column));
     else
         qk__buffer_text(out, text);
 }

@@ -104,11 +104,11 @@ static void relay_end(suite *s)
 #endif
 
 const suite_opener suite_openers[] = {
-    { "file", true, true, file_url, NULL, NULL, file_dispose },
-    { "memory", false, true, memory_url, NULL, NULL, NULL },
+    { "file", true, true, file_url, NULL, NULL, file_dispose, false },
+    { "memory", false, true, memory_url, NULL, NULL, NULL, false },
 #ifdef QUEUACK_HTTP
-    { "remote", true, true, file_url, owner_open, owner_close, file_dispose },
-    { "replaced", true, true, file_url, relay_start, relay_end, file_dispose },
+    { "remote", true, true, file_url, owner_open, owner_close, file_dispose, false },
+    { "replaced", true, true, file_url, relay_start, relay_end, file_dispose, true },
 #endif
 };
 const size_t suite_opener_count = sizeof(suite_openers) / sizeof(*suite_openers);

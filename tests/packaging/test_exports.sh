@@ -19,7 +19,7 @@ fi
 objdump -p "$library" >"$TMPDIR/head"
 grep -qE 'SONAME +libqueuack\.so\.0$' "$TMPDIR/head"
 unexpected=$(sed -n 's/ *NEEDED *//p' "$TMPDIR/head" |
-    grep -vE '^(libc|libm|libduckdb|libjansson|libpthread|ld-linux-[a-z0-9-]+)\.(so|dylib)' || :)
+    grep -vE '^(libc|libm|libduckdb|libjansson|libmicrohttpd|libcurl|libpthread|ld-linux-[a-z0-9-]+)\.(so|dylib)' || :)
 if [ -n "$unexpected" ]; then
     echo "unexpected libraries: $unexpected"
     exit 1

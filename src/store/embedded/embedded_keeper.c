@@ -45,6 +45,22 @@ static void shrink(struct embedded *store)
     pthread_mutex_unlock(&store->gate);
 }
 
+/* Later: nothing is lost by waiting. Releases `lock` meanwhile. */
+static void put_off(struct embedded *store, bool settle, const qk_error *why)
+{
+    store->settle_due |= settle;
+    store->settle_failures += settle;
+    store->settle_trouble = *why;
+    pthread_cond_broadcast(&store->upkeep);
+    if (!store->suspended) { /* else a failed commit has told */
+        qk__log_event(&store->config.log, QK_LOG_WARN, "store.upkeep_failed", QK__NO_FIELDS,
+                      "upkeep of the journal: %s", why->message);
+    }
+    if (!store->stop) {
+        wait_some(store, &store->upkeep, RETRY_US);
+    }
+}
+
 /* Settles if that is due, and checkpoints. Releases `lock` meanwhile. */
 static void keep(struct embedded *store)
 {
@@ -76,15 +92,7 @@ static void keep(struct embedded *store)
         store->log_commits -= commits;
         store->log_bytes -= bytes;
     } else {
-        store->settle_due |= !settled; /* later: nothing is lost by waiting */
-        store->settle_failures += !settled;
-        store->settle_trouble = err;
-        pthread_cond_broadcast(&store->upkeep);
-        qk__log_event(&store->config.log, QK_LOG_WARN, "store.upkeep_failed", QK__NO_FIELDS,
-                      "upkeep of the journal: %s", err.message);
-        if (!store->stop) {
-            wait_some(store, &store->upkeep, RETRY_US);
-        }
+        put_off(store, !settled, &err);
     }
     pthread_cond_broadcast(&store->upkeep);
     pthread_cond_signal(&store->work);

@@ -126,6 +126,7 @@ qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err)
     store->engine = engine;
     store->durable_batch = qk__engine_batch(engine) - 1;
     store->tidy_later = true; /* replaying filled DuckDB's cache */
+    store->last_commit_us = embedded_now(store).mono_us; /* idle time counts from now */
     if (store->journal->ops->unsettled(store->journal)) {
         qk__engine_carry_start(engine); /* the last owner was carrying when it ended */
     }

@@ -69,7 +69,8 @@ static qk_status read_row(struct rows *rows, qk_error *err)
     if (length >= 2 && line[0] == ']')
         return line[1] == '}' ? QK_EMPTY : theirs(line, length, err);
     json_decref(rows->row);
-    rows->row = json_loadb(line, length - (length > 0 && line[length - 1] == ','), 0, NULL);
+    rows->row =
+        json_loadb(line, length - (length > 0 && line[length - 1] == ','), JSON_ALLOW_NUL, NULL);
     return json_array_size(rows->row) == rows->columns ? QK_OK : remote_nonsense(err);
 }
 
@@ -114,12 +115,19 @@ static const char *rows_text(const qk_rows *base, size_t column)
     return json_string_value(json_array_get(rows->row, column));
 }
 
+static size_t rows_length(const qk_rows *base, size_t column)
+{
+    const struct rows *rows = (const struct rows *)base;
+    return json_string_length(json_array_get(rows->row, column));
+}
+
 static const struct qk__rows_ops operations = {
     .next = rows_next,
     .column_count = rows_column_count,
     .column_name = rows_column_name,
     .column_type = rows_column_type,
     .text = rows_text,
+    .length = rows_length,
     .close = rows_close,
 };
 

@@ -49,6 +49,12 @@ static const char *rows_text(const qk_rows *base, size_t column)
     return rows->ops->text(rows, column);
 }
 
+static size_t rows_length(const qk_rows *base, size_t column)
+{
+    const qk_rows *rows = rows_of(base)->rows;
+    return rows->ops->length(rows, column);
+}
+
 static void rows_close(qk_rows *base)
 {
     struct rows *rows = (struct rows *)base;
@@ -63,6 +69,7 @@ static const struct qk__rows_ops operations = {
     .column_name = rows_column_name,
     .column_type = rows_column_type,
     .text = rows_text,
+    .length = rows_length,
     .close = rows_close,
 };
 

@@ -34,6 +34,13 @@ static qk_status run(qk_queue *queue, const char *sql, qk_error *err)
     return rc;
 }
 
+/* Sanitizers keep freed memory and shadows of it, which looks like growth. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GROWTH_IS_TRUE 0
+#else
+#define GROWTH_IS_TRUE 1
+#endif
+
 static void test_sql__growing_without_end_is_stopped(void **state)
 {
     (void)state;
@@ -67,6 +74,8 @@ static void test_sql__memory_that_duckdb_does_not_count_counts(void **state)
 /* Also shows that DuckDB may use the spill folder, but no other file. */
 static void spill(const char *url)
 {
+    if (!GROWTH_IS_TRUE)
+        skip();
     qk_error err = QK_ERROR_INIT;
     qk_queue *queue = open_small(url);
     assert_good(run(queue,
