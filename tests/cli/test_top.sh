@@ -49,9 +49,10 @@ mkfifo started go
 q enqueue --quiet -q long --name "the long one" -- sh -c 'echo $$ >>pids; echo started >started; read x <go' >/dev/null
 start worker -q long -j 1
 is "a worker has the store" "$(word_from started)" started
-on_terminal --when 'another process has the store' q 80 "$QUEUACK" top
-exits "which is said, not an error" 0
-refuses "once, there is nothing to show" 5 "in use" top --once
+on_terminal --when 'q quits' q 80 "$QUEUACK" top
+exits "it is watched all the same" 0
+run top --once
+like "with what runs" "$out" "the long one"
 echo go >go
 stop_with TERM "$pid"
 finish
