@@ -68,6 +68,34 @@ static qk_status gather(struct scene *scene, qk_id run, const char *prefix)
     return rc;
 }
 
+/* "outer/node"; NULL with *rc set, or if the job is no node. */
+static char *path_below(struct scene *scene, const char *outer, qk_id parent_job, qk_status *rc)
+{
+    qk_job *node = NULL;
+    char *path = NULL;
+    *rc = qk_job_get(&node, scene->cli->queue, parent_job, &scene->cli->err);
+    if (!*rc && node->node_name) {
+        size_t size = strlen(outer) + strlen(node->node_name) + 2;
+        path = malloc(size);
+        if (path)
+            snprintf(path, size, "%s%s%s", outer, *outer ? "/" : "", node->node_name);
+        else
+            *rc = cli_error(&scene->cli->err, QK_ENOMEM, "out of memory for the picture");
+    }
+    qk_job_free(node);
+    return path;
+}
+
+static qk_status open_node(struct scene *scene, const char *path, qk_id run)
+{
+    qk_status rc = QK_OK;
+    for (size_t k = 0; !rc && k < scene->count; k++) {
+        if (strcmp(scene->items[k].path, path) == 0)
+            rc = read_dag(scene->cli, &scene->items[k].expanded, run);
+    }
+    return rc;
+}
+
 /* The path of the node whose run it is, from that of the run around it. */
 static qk_status gather_below(struct scene *scene, const qk_run_tree *tree)
 {
@@ -75,24 +103,13 @@ static qk_status gather_below(struct scene *scene, const qk_run_tree *tree)
     qk_status rc = paths ? QK_OK : cli_error(&scene->cli->err, QK_ENOMEM, "out of memory");
     for (size_t i = 0; !rc && i < tree->count; i++) {
         const qk_run_tree_item *item = &tree->items[i];
-        qk_job *node = NULL;
-        if (i > 0) {
-            rc = qk_job_get(&node, scene->cli->queue, item->parent_job, &scene->cli->err);
-            if (!rc && node->node_name) {
-                const char *outer = paths[item->parent] ? paths[item->parent] : "";
-                size_t size = strlen(outer) + strlen(node->node_name) + 2;
-                paths[i] = malloc(size);
-                if (paths[i])
-                    snprintf(paths[i], size, "%s%s%s", outer, *outer ? "/" : "", node->node_name);
-            }
-            qk_job_free(node);
-        }
+        const char *outer = i > 0 && paths[item->parent] ? paths[item->parent] : "";
+        if (i > 0)
+            paths[i] = path_below(scene, outer, item->parent_job, &rc);
         if (!rc)
             rc = gather(scene, item->id, paths[i] ? paths[i] : "");
-        for (size_t k = 0; !rc && paths[i] && k < scene->count; k++) {
-            if (strcmp(scene->items[k].path, paths[i]) == 0)
-                rc = read_dag(scene->cli, &scene->items[k].expanded, item->id);
-        }
+        if (!rc && paths[i])
+            rc = open_node(scene, paths[i], item->id);
     }
     for (size_t i = 0; paths && i < tree->count; i++)
         free(paths[i]);

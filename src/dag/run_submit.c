@@ -27,7 +27,7 @@ static qk_status submit(qk_id *out, qk_queue *queue, qk_dag *dag, const qk_submi
                         qk_error *err)
 {
     qk__submission submission = { 0 };
-    qk_enqueued result;
+    qk_enqueued result = { { { 0 } }, false };
     qk_store *store = qk__queue_store(queue);
     qk_status rc = qk__submission_make(&submission, queue, dag, false, NULL, err);
     if (rc == QK_OK) {

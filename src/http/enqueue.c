@@ -202,6 +202,7 @@ static qk_status enqueue(const qk__request *request, batch *batch, qk_error *err
     qk_status rc = read_batch(batch, request->json, err);
     if (rc)
         return rc;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): qk__post_jobs disposes of the batch */
     rc = qk__spec_prepare(batch->jobs, &bad, &batch->memory, &limits, batch->specs, batch->count,
                           &problem);
     if (rc)

@@ -73,7 +73,7 @@ static void make_mark(qk__mark *mark, const record *record)
 /* Ends what the record names. The id counts only together with the time the process started. */
 static size_t end_record(const record *record)
 {
-    qk__mark mark;
+    qk__mark mark = { 0 };
     pid_t pid = atomic_load(&record->pid);
     uint64_t started = atomic_load(&record->started);
     bool same = pid > 1 && started > 0 && qk__process_started(pid) == started;

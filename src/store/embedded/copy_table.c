@@ -161,9 +161,10 @@ qk_status qk__table_copy(duckdb_connection from, duckdb_connection to, const cha
                          bool salvage, qk__row_progress *progress, qk__table_rows *out,
                          qk_error *err)
 {
+    memset(out, 0, sizeof *out);
+    // cppcheck-suppress ctuuninitvar ; it does not see the memset
     slicer s = { from, NULL, table, salvage, progress, out, err };
     qk_status rc = QK_OK;
-    memset(out, 0, sizeof *out);
     if (to != NULL && duckdb_appender_create(to, NULL, table, &s.appender) != DuckDBSuccess) {
         rc = qk__database_error(err, "cannot write the copy", DUCKDB_ERROR_IO,
                                 duckdb_appender_error(s.appender));

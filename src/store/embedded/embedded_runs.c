@@ -210,7 +210,7 @@ qk_status embedded_add_nodes(qk_store *base, const qk_lease *lease, const qk__ne
 {
     struct embedded *store = embedded_of(base);
     qk__cold_set cold = { NULL, 0 };
-    qk__row row;
+    qk__row row = { 0 };
     pthread_mutex_lock(&store->cold); /* two additions of one name must not pass each other */
     qk_status rc = enter_to_write(store, err);
     if (rc == QK_OK) {

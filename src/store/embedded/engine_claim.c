@@ -26,7 +26,8 @@ static void fill_grant(const qk__engine *engine, const struct job *job, bool str
     grant->node = job->extra->node;
     grant->when = job->extra->when;
     grant->depth = job->run == NIL ? 0 : run_of(engine, job)->depth;
-    grant->run = job->run == NIL ? (qk_id){ { 0 } } : run_of(engine, job)->id;
+    static const qk_id none;
+    grant->run = job->run == NIL ? none : run_of(engine, job)->id;
     grant->payload = job->payload;
     grant->payload_length = job->payload_length;
     grant->timeout_us = policy->timeout_us;

@@ -81,7 +81,7 @@ static qk_status open_beside(int *out, const char *store_path, qk_error *err)
 qk_status qk__file_lock_take(qk__file_lock *lock, const char *store_path, int64_t wait_us,
                              qk_error *err)
 {
-    int fd;
+    int fd = -1;
     lock->fd = -1;
     qk_status opened = open_beside(&fd, store_path, err);
     if (opened != QK_OK) {
@@ -135,7 +135,7 @@ bool qk__file_others_stay(const char *store_path)
     struct flock range = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = STAY_BYTE, .l_len = 1
     };
-    int fd;
+    int fd = -1;
     if (open_beside(&fd, store_path, NULL) != QK_OK) {
         return false;
     }
@@ -146,7 +146,7 @@ bool qk__file_others_stay(const char *store_path)
 
 long qk__file_lock_pid(const char *store_path)
 {
-    int fd;
+    int fd = -1;
     if (open_beside(&fd, store_path, NULL) != QK_OK) {
         return 0;
     }

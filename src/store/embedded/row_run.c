@@ -130,8 +130,8 @@ qk_status qk__row_to_run(qk_run **out, const qk__row *row, qk_error *err)
 qk_status qk__rows_to_run_list(qk_run_list **out, const qk__row *rows, size_t count, size_t limit,
                                qk_error *err)
 {
-    void *block;
-    qk_run *items;
+    void *block = NULL;
+    qk_run *items = NULL;
     size_t kept = count < limit ? count : limit;
     qk_status rc = make_block(&block, &items, sizeof(qk_run_list), rows, kept, err);
     if (rc == QK_OK) {
@@ -233,7 +233,7 @@ qk_status qk__rows_to_tree(qk_run_tree **out, const qk__row_set *runs, qk_id roo
     for (size_t i = 0; i < runs->count; i++) {
         text += runs->rows[i].node.length + 1u;
     }
-    struct branch *branches = malloc(runs->count * sizeof *branches);
+    struct branch *branches = malloc((runs->count + 1) * sizeof *branches);
     size_t *path = malloc((runs->count + 1) * sizeof *path);
     qk_run_tree *tree = malloc(sizeof *tree + runs->count * sizeof *tree->items + text);
     if (branches != NULL && path != NULL && tree != NULL) {
