@@ -128,7 +128,7 @@ QK_API qk_status qk_run_subdags(qk_run_list **out, qk_queue *queue, qk_id run, q
 /* The sub-DAG node that the run belongs to; none if it is no sub-DAG. */
 QK_API qk_status qk_run_parent_job(qk_id *out, qk_queue *queue, qk_id run, qk_error *err);
 
-/* Its jobs, newest id first; free with qk_job_list_free. `limit` 0: all. */
+/* Its jobs, newest id first; free with qk_job_list_free. `limit` 0: all, up to a million. */
 QK_API qk_status qk_run_jobs(qk_job_list **out, qk_queue *queue, qk_id run, size_t limit,
                              qk_error *err);
 /* The job of a node; free with qk_job_free. QK_ENOTFOUND also: no such node. */

@@ -9,7 +9,6 @@
 #include "util/error.h"
 
 #define DEFAULT_LIMIT 100
-#define MAX_LIMIT 1000000
 #define SHORTEST_SUFFIX 6
 
 /* Dashes are where the user copied them from; the store compares digits. */
@@ -46,8 +45,8 @@ qk_status qk__filter_prepare(qk_job_filter *out, qk__filter_text *text, const qk
         return rc;
     if (out->statuses >> QK_JOB_STATUS_COUNT)
         return qk__error(err, QK_EINVAL, "statuses: has a bit that stands for no status");
-    if (out->limit > MAX_LIMIT)
-        return qk__error(err, QK_EINVAL, "limit: more than %d: page with `before`", MAX_LIMIT);
+    if (out->limit > QK__LIST_MAX)
+        return qk__error(err, QK_EINVAL, "limit: more than %d: page with `before`", QK__LIST_MAX);
     rc = qk__check_optional_name("queue", out->queue, err);
     if (!rc)
         rc = qk__check_optional_name("kind", out->kind, err);

@@ -6,6 +6,8 @@
 
 #include <queuack/job.h>
 
+#define QK__LIST_MAX 1000000 /* jobs of one list; more are read in pages */
+
 #define QK__TERMINAL_STATUSES                                                                      \
     (1u << QK_JOB_DONE | 1u << QK_JOB_FAILED | 1u << QK_JOB_SKIPPED | 1u << QK_JOB_CANCELLED)
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue/filter.h"
 #include "queue/queue_internal.h"
 #include "queue/validate.h"
 #include "queue/wait.h"
@@ -179,7 +180,7 @@ qk_status qk_run_jobs(qk_job_list **out, qk_queue *queue, qk_id run, size_t limi
     if (qk_id_is_none(run))
         return qk__error(err, QK_EINVAL, "run: the id is empty");
     filter.run_id = run;
-    filter.limit = limit ? limit : 1000000000;
+    filter.limit = limit ? limit : QK__LIST_MAX;
     return qk_job_list_get(out, queue, &filter, err);
 }
 

@@ -31,8 +31,11 @@ on_terminal --when '[y/N]' '\n' 80 "$QUEUACK" jobs cancel --all
 is "no answer means no" "$status" 4
 on_terminal --when '[y/N]' '\x04' 80 "$QUEUACK" jobs cancel --all
 is "so does the end of input" "$status" 4
-on_terminal --when '[y/N]' '\x03' 80 "$QUEUACK" jobs cancel --all
-is "Ctrl-C at the question is 130" "$status" 130
+# ThreadSanitizer holds a signal back while libc waits for a line.
+if [ "${QUEUACK_SANITIZE:-}" != thread ]; then
+    on_terminal --when '[y/N]' '\x03' 80 "$QUEUACK" jobs cancel --all
+    is "Ctrl-C at the question is 130" "$status" 130
+fi
 is "none was touched" "$(count pending)" 4
 on_terminal --when '[y/N]' 'y\n' 80 "$QUEUACK" jobs cancel --kind kind1
 is "yes goes ahead" "$status" 0

@@ -574,15 +574,20 @@ static qk_status until_told(qk_task *task, void *user, qk_error *err)
     return rc;
 }
 
-/* Signals once when the job runs and once more; the second cancels it. */
+static qk_worker *signalled;
+
+/* Signals once when the job runs and once more; the second cancels it, a third would end us. */
 static void *signal_twice(void *user)
 {
+    qk_worker_health health = { 0 };
     signal_when_there(user);
     /* Not before the first one was seen: two at once are one. */
-    struct timespec pause = { 0, 1000000 };
-    while (sem_trywait(&((fixture *)user)->open) != 0) {
-        kill(getpid(), SIGTERM);
-        nanosleep(&pause, NULL);
+    while (!health.stopping) {
+        sched_yield();
+        qk_worker_health_get(&health, signalled);
+    }
+    kill(getpid(), SIGTERM);
+    while (sem_wait(&((fixture *)user)->open) != 0) {
     }
     return NULL;
 }
@@ -602,6 +607,7 @@ static void test_signals__stop_gracefully_then_hard_and_are_restored(void **stat
     qk_id id = enqueue(f, "slow", NULL, NULL);
     check(qk_worker_open(&worker, f->queue, &options, &err), &err);
     handle(worker, "slow", until_told, f);
+    signalled = worker;
     pthread_create(&thread, NULL, signal_twice, f);
     assert_int_equal(qk_worker_run(worker, &err), QK_EINTERRUPTED);
     pthread_join(thread, NULL);

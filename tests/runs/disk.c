@@ -137,7 +137,12 @@ qk__cold_set disk_cold(const struct world *world, const qk_id *ids, size_t count
             char text[QK_ID_TEXT_SIZE] = "";
             memcpy(text, reason + 14, QK_ID_TEXT_SIZE - 1);
             (void)qk_id_parse(&job->cause, text);
-            job->cause_us = ended == NULL ? 0 : strtoll(ended + 5, NULL, 10);
+            const char *end = row->ext.data + row->ext.length;
+            job->cause_us = 0;
+            for (const char *at = ended == NULL ? end : ended + 5;
+                 at < end && *at >= '0' && *at <= '9'; at++) {
+                job->cause_us = job->cause_us * 10 + (*at - '0');
+            }
         }
     }
     qsort(jobs, found, sizeof *jobs, by_id);

@@ -29,15 +29,16 @@ void shared_stop(qk_store *base)
     pthread_mutex_lock(&s->lock);
     s->stopping = true;
     struct inner *inner = s->inner;
+    qk__http *http = s->http;
     if (inner)
         atomic_fetch_add(&inner->references, 1);
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
     if (!inner)
         return;
-    if (inner->owner && s->http) {
+    if (inner->owner && http) {
         (void)unlink(s->socket); /* whoever comes now is told at once that nobody is there */
-        qk__http_refuse(s->http);
+        qk__http_refuse(http);
     }
     if (inner->store->ops->stop)
         inner->store->ops->stop(inner->store);

@@ -75,7 +75,14 @@ static void start_listening(struct shared *s)
                                            .max_payload = s->config.max_payload,
                                            .identity = { s->device, s->inode },
                                            .log = s->config.log };
-        rc = qk__http_start(&s->http, &options, &err);
+        qk__http *http = NULL;
+        rc = qk__http_start(&http, &options, &err);
+        pthread_mutex_lock(&s->lock);
+        s->http = http;
+        bool stopping = s->stopping;
+        pthread_mutex_unlock(&s->lock);
+        if (http && stopping)
+            qk__http_refuse(http);
     }
     if (rc)
         qk__log_write(&s->config.log, QK_LOG_WARN,
