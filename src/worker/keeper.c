@@ -298,6 +298,12 @@ static void beat(keeper *keeper, bool gone)
     keeper->beat_us = keeper->now + QK__BEAT_US;
 }
 
+void qk__keeper_announce(qk_worker *pool, bool gone)
+{
+    pool->keeper->now = qk__pool_now(pool);
+    beat(pool->keeper, gone);
+}
+
 static void look(keeper *keeper)
 {
     qk_worker *pool = keeper->pool;

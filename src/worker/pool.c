@@ -311,8 +311,10 @@ static qk_status start_threads(qk_worker *pool, bool *started, qk_error *err)
 
     if (rc != 0)
         return qk__error_errno(err, QK_ENOMEM, rc, "cannot start the worker's reporter");
+    qk__keeper_announce(pool, false);
     rc = pthread_create(&pool->keeper_thread, NULL, qk__keeper_main, pool->keeper);
     if (rc != 0) {
+        qk__keeper_announce(pool, true);
         qk__outbox_finish(&pool->outbox, true);
         pthread_join(pool->outbox.thread, NULL);
         return qk__error_errno(err, QK_ENOMEM, rc, "cannot start the worker's keeper");

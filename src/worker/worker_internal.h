@@ -324,6 +324,9 @@ qk_status qk__subdag_run(qk_task *task, void *user, qk_error *err);
 /* keeper.c */
 qk__keeper *qk__keeper_new(qk_worker *pool); /* NULL: out of memory */
 void qk__keeper_free(qk__keeper *keeper);
+/* Before its thread starts, so that no claim of the pool is durable before the pool is known; or when
+ * the thread could not be started. */
+void qk__keeper_announce(qk_worker *pool, bool gone);
 void *qk__keeper_main(void *keeper);
 /* Makes it look now. Any thread. */
 void qk__keeper_kick(qk_worker *pool);
