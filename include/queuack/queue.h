@@ -53,8 +53,8 @@ typedef struct qk_queue_options {
 /*
  * Opens a store by URL: a path, or ":memory:". The file and its helpers are created with mode 0600
  * unless must_exist. Opening costs 20 to 40 ms, and up to 2 s after an unclean end.
- * Expected: QK_EBUSY (another process owns it), QK_ENOTFOUND, QK_EDAMAGED, QK_EVERSION,
- * QK_EREFUSED (a file of the original Queuack or of something else), QK_EIO, QK_EINVAL.
+ * Expected: QK_EBUSY (another process owns it and does not share it), QK_ENOTFOUND, QK_EDAMAGED,
+ * QK_EVERSION, QK_EREFUSED (a file of the original Queuack or of something else), QK_EIO, QK_EINVAL.
  */
 QK_API qk_status qk_queue_open(qk_queue **out, const char *url, const qk_queue_options *options,
                                qk_error *err);

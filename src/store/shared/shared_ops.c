@@ -7,15 +7,13 @@
 
 #include "util/error.h"
 
-/* A slot with these arguments, as a shared_fn. */
-#define FORWARD(slot, ...)                                                                         \
-    static qk_status do_##slot(struct inner *inner, void *args, unsigned lost, qk_error *err)      \
-    {                                                                                              \
-        const struct slot##_args *a = args;                                                        \
-        qk_store *store = inner->store;                                                            \
-        (void)lost;                                                                                \
-        return store->ops->slot(store, __VA_ARGS__, err);                                          \
-    }
+qk_status shared_lacks_slot(qk_error *err)
+{
+    return qk__error(
+        err, QK_EUNSUPPORTED,
+        "another process has the file, and runs cannot be reached through it: ask from "
+        "that process, or when it has ended");
+}
 
 struct complete_args {
     qk_status *statuses;

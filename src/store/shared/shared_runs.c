@@ -4,27 +4,6 @@
  */
 #include "store/shared/shared_internal.h"
 
-#include "util/error.h"
-
-static qk_status not_here(qk_error *err)
-{
-    return qk__error(
-        err, QK_EUNSUPPORTED,
-        "another process has the file, and runs cannot be reached through it: ask from "
-        "that process, or when it has ended");
-}
-
-/* A slot with these arguments, which the inner store may lack. */
-#define FORWARD(slot, ...)                                                                         \
-    static qk_status do_##slot(struct inner *inner, void *args, unsigned lost, qk_error *err)      \
-    {                                                                                              \
-        const struct slot##_args *a = args;                                                        \
-        qk_store *store = inner->store;                                                            \
-        (void)lost;                                                                                \
-        return store->ops->slot == NULL ? not_here(err)                                            \
-                                        : store->ops->slot(store, __VA_ARGS__, err);               \
-    }
-
 struct submit_run_args {
     qk_enqueued *out;
     const qk__new_run *run;
