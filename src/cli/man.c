@@ -28,23 +28,27 @@ static void put(FILE *out, const char *text)
     }
 }
 
-/* Paragraphs are flowed; indented lines are kept as they stand. */
+/* Paragraphs are flowed; indented lines are kept as they stand. The caller has begun a paragraph. */
 static void put_prose(FILE *out, const char *text)
 {
-    bool kept = false;
+    bool kept = false, begun = true;
     while (*text) {
         size_t length = strcspn(text, "\n");
         char line[512];
         snprintf(line, sizeof(line), "%.*s", (int)length, text);
         bool keep = line[0] == ' ';
-        if (keep != kept)
-            fputs(keep ? ".PP\n.nf\n" : ".fi\n", out);
+        if (kept && !keep)
+            fputs(".fi\n", out);
+        if (!begun && (length == 0 || (keep && !kept)))
+            fputs(".PP\n", out); /* readers complain of empty paragraphs */
+        begun = length == 0;
+        if (keep && !kept)
+            fputs(".nf\n", out);
         kept = keep;
-        if (length == 0)
-            fputs(".PP", out);
-        else
+        if (length > 0) {
             put(out, line);
-        fputc('\n', out);
+            fputc('\n', out);
+        }
         text += length + (text[length] == '\n');
     }
     if (kept)
