@@ -42,11 +42,13 @@ def call(arguments, worker=False):
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with lock:
         running[child.pid] = worker
-    ended = False
+    ended = young = False
+    born = time.monotonic()
     if worker:
         while child.poll() is None and not stop.wait(0.1):
             pass
         if child.poll() is None:
+            young = time.monotonic() - born < 5
             child.terminate()
             ended = True
     try:
@@ -61,6 +63,8 @@ def call(arguments, worker=False):
     if was_killed:
         return None
     if ended and child.returncode == 130:  # told to end before it had begun
+        return out
+    if young and child.returncode == -signal.SIGTERM:  # even before it listened
         return out
     if child.returncode != 0:
         problems.append(f"{arguments[:3]} exit {child.returncode}: {err.strip()[-300:]}")
