@@ -4,7 +4,7 @@
 export QUEUACK_DB=$DIR/jobs.duckdb
 diamond=$BUILD_DIR/examples/dag/diamond
 if [ ! -x "$diamond" ]; then
-    echo "# the examples are not built"
+    fail "the example that makes the run is built: $diamond"
     finish
 fi
 "$diamond" >/dev/null
@@ -23,10 +23,18 @@ for format in mermaid dot json; do
 done
 run runs wait @1
 exits "waiting for what has ended" 0
-run runs retry @1
-like "nothing is left to retry" "$status" "^[04]$"
+refuses "what is done is not retried" 4 "nothing to retry" runs retry @1
+run --json runs retry @1 --from right
+exits "unless a node is named" 0
+run --json sql "SELECT node_name, status FROM jobs ORDER BY node_name"
+json "then it and what follows are open again" '[(r["node_name"], r["status"]) for r in d] ==
+ [("end", "pending"), ("left", "done"), ("right", "pending"), ("start", "done")]'
+run runs cancel @1
+exits "a run that is open can be cancelled" 0
+run --json runs list
+json "and is" 'd[0]["status"] == "cancelled"'
 refuses "a run that is not there" 3 "." runs show 0123456789ab
 refuses "an unknown format" 2 "." runs graph @1 --format nonsense
-run --json sql "SELECT dag_status, total_jobs, completed_jobs FROM dag_run_stats"
-json "SQL agrees" 'd == [{"dag_status": "done", "total_jobs": 4, "completed_jobs": 4}]'
+run --json sql "SELECT dag_status, total_jobs, completed_jobs, cancelled_jobs FROM dag_run_stats"
+json "SQL agrees" 'd == [{"dag_status": "cancelled", "total_jobs": 4, "completed_jobs": 2, "cancelled_jobs": 2}]'
 finish
