@@ -14,9 +14,24 @@
 
 static int steps = 120;
 
+static void show_model(const struct model *model)
+{
+    for (int i = 0; i < model->job_count; i++) {
+        const struct model_job *job = &model->jobs[i];
+        printf("  job %d of run %d: %s%s%s, mode %s, needs", i, job->run,
+               qk_job_status_name(job->status), job->waiting ? " and waits" : "",
+               job->continues ? ", forgiven" : "", qk_dependency_mode_name(job->mode));
+        for (int k = 0; k < job->parent_count; k++)
+            printf(" %d", job->parents[k]);
+        printf(job->child == MODEL_NONE ? "\n" : ", child run %d\n", job->child);
+    }
+}
+
 void disagree(const struct world *world, const char *format, ...)
 {
     va_list args;
+    if (world->verbose)
+        show_model(&world->model);
     va_start(args, format);
     fprintf(stderr, "runs_sim: seed %llu, step %d: ", (unsigned long long)world->seed, world->step);
     vfprintf(stderr, format, args);
