@@ -168,6 +168,7 @@ bool model_claim(struct model *model, int number)
     if (!model_may_start(model, number))
         return false;
     job->status = QK_JOB_CLAIMED;
+    job->attempts++;
     model_settle(model);
     return true;
 }
@@ -182,6 +183,47 @@ bool model_give_back(struct model *model, int number)
     if (!has_worker(&model->jobs[number]))
         return false;
     model->jobs[number].status = QK_JOB_PENDING;
+    model->jobs[number].attempts--;
+    model_settle(model);
+    return true;
+}
+
+static void lose(struct model *model, int number)
+{
+    struct model_job *job = &model->jobs[number];
+    job->status = QK_JOB_PENDING;
+    job->attempts--;
+    job->lost++;
+    if (job->lost == job->max_lost)
+        model_end_job(model, number, QK_JOB_FAILED);
+}
+
+bool model_lose(struct model *model, int number)
+{
+    if (!has_worker(&model->jobs[number]))
+        return false;
+    lose(model, number);
+    model_settle(model);
+    return true;
+}
+
+void model_crash(struct model *model)
+{
+    for (int i = 0; i < model->job_count; i++) {
+        if (has_worker(&model->jobs[i]))
+            lose(model, i);
+    }
+    model_settle(model);
+}
+
+bool model_fail_once(struct model *model, int number)
+{
+    struct model_job *job = &model->jobs[number];
+    if (!has_worker(job))
+        return false;
+    if (job->attempts == job->max_attempts)
+        return model_fail(model, number);
+    job->status = QK_JOB_PENDING;
     model_settle(model);
     return true;
 }

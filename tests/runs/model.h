@@ -33,6 +33,7 @@ struct model_job {
     long ended; /* time */
     int cause; /* of a skip for a failure: the job that failed first */
     long cause_ended; /* and when that was */
+    int attempts, lost, max_attempts, max_lost; /* of the budget */
     bool judged, marked; /* scratch: of model_settle, of the retries */
 };
 
@@ -58,8 +59,10 @@ void model_settle(struct model *model); /* after adding */
 /* False: the tables do not allow it, and nothing changed. */
 bool model_may_start(const struct model *model, int job);
 bool model_claim(struct model *model, int job);
-/* Nack, lost lease, failure with attempts left. */
-bool model_give_back(struct model *model, int job);
+bool model_give_back(struct model *model, int job); /* a nack, or a job that was not started */
+bool model_lose(struct model *model, int job); /* its worker; back, or failed for good */
+void model_crash(struct model *model); /* all workers are lost, at one time */
+bool model_fail_once(struct model *model, int job); /* likewise, by the attempts left */
 bool model_ack(struct model *model, int job);
 bool model_fail(struct model *model, int job); /* for good; of a waiting node: its timeout */
 bool model_untrue(struct model *model, int job); /* its condition is false */

@@ -81,6 +81,8 @@ static bool is_running(const struct model *model)
 static void set_back(struct model *model, int number, bool waits)
 {
     struct model_job *job = &model->jobs[number];
+    if (model_terminal(job))
+        job->attempts = job->lost = 0;
     job->status = waits ? QK_JOB_CLAIMED : QK_JOB_PENDING;
     job->waiting = waits;
     job->skip = MODEL_NOT_SKIPPED;
