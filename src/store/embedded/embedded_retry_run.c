@@ -369,6 +369,10 @@ static qk_status apply(struct embedded *store, const struct retrying *r, qk_erro
     announce(store);
     rc = rc == QK_OK ? wait_durable(store, present_gate(store), err) : rc;
     leave(store);
+    if (rc == QK_ENOTFOUND) {
+        return qk__error(err, QK_ESTATE,
+                         "a job outside that a node needs was purged: submit the run anew");
+    }
     if (rc == QK_ESTATE) {
         return qk__error(err, rc, "the unique key of a node is held by another job: wait for it");
     }
