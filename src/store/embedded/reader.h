@@ -81,7 +81,8 @@ qk_status qk__reader_tree_runs(qk__reader *reader, qk__row_set *out, qk_id run, 
                                qk_error *err);
 qk_status qk__reader_list_runs(qk__reader *reader, qk__row_set *out, const qk_run_filter *filter,
                                size_t limit, qk_error *err);
-/* Ended jobs of a whole tree: id, related the run, status, error the reason of a skip. */
+/* Ended jobs of a whole tree, and the job of no run that the root is of: id, related the run, status,
+ * error the reason of a skip. */
 qk_status qk__reader_tree_nodes(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err);
 /* Dependencies of a whole tree's jobs: id, related. */
 qk_status qk__reader_tree_edges(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err);

@@ -53,7 +53,8 @@ qk_status qk__reader_tree_nodes(qk__reader *reader, qk__row_set *out, qk_id root
 {
     return fetch_by_id(reader, out,
                        "SELECT id, related, status, ext->>'$.sr' AS error FROM queuack_ended "
-                       "WHERE " OF_TREE,
+                       "WHERE " OF_TREE
+                       " OR id = (SELECT parent_job_id FROM queuack_run_rows WHERE id = $1)",
                        root, err);
 }
 
