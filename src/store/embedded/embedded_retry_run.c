@@ -213,7 +213,7 @@ static qk_status read_picture(struct embedded *store, struct retrying *r, qk_id 
     if (rc != QK_OK) {
         return rc;
     }
-    rc = qk__reader_tree_runs(store->reader, &r->runs, run, true, err);
+    rc = qk__reader_tree_runs(store->reader, &r->runs, run, err);
     if (rc == QK_OK && r->runs.count == 0) {
         rc = QK_ENOTFOUND;
     }

@@ -325,7 +325,9 @@ static void open_node(qk__engine *engine, uint32_t index, bool waits, qk__now no
     if (extra->unique_key != NULL) {
         (void)unique_insert(engine, index); /* out of memory: found free above, stays unknown */
     }
-    open_run(engine, run_of(engine, job));
+    if (run_of(engine, job) != NULL) {
+        open_run(engine, run_of(engine, job));
+    }
 }
 
 static void place_nodes(qk__engine *engine, const qk__reopen *plan, const uint32_t *indexes,
@@ -346,7 +348,7 @@ static void place_nodes(qk__engine *engine, const qk__reopen *plan, const uint32
     order_all(engine); /* the nodes come in no order; once for all of them */
     for (size_t i = 0; i < plan->node_count; i++) {
         struct run *run = run_of(engine, job_at(engine, indexes[i]));
-        if (run->hold_due) {
+        if (run != NULL && run->hold_due) {
             run->hold_due = false;
             run_hold(engine, run);
         }
