@@ -12,9 +12,9 @@ q enqueue --quiet --name bad -- false >/dev/null
 q enqueue --quiet --name after --needs @1 -- true >/dev/null
 q worker --drain >/dev/null 2>&1
 
-run export out
+run export files
 exits "export" 0
-is "a file per view" "$(ls out | tr '\n' ' ')" \
+is "a file per view" "$(ls files | tr '\n' ' ')" \
     "dag_runs.parquet job_attempts.parquet job_dependencies.parquet jobs.parquet "
 like "rows are counted" "$out" "jobs.parquet: 25003 rows"
 for format in csv jsonl; do
@@ -46,10 +46,10 @@ print(sum(r["status"] == "done" for r in rows), sum(r["status"] == "failed" for 
 PY
 is "CSV that others read" "$(cat verdict)" "1 1"
 
-refuses "it does not overwrite" 4 "exists.*--force" export out
-run export --quiet --force out
+refuses "it does not overwrite" 4 "exists.*--force" export files
+run export --quiet --force files
 exits "unless told" 0
-is "nothing else is left" "$(ls out out-csv | grep -c part)" 0
+is "nothing else is left" "$(ls files out-csv | grep -c part)" 0
 refuses "not a format" 2 "parquet, csv or jsonl" export x --format xml
 refuses "not a view" 2 "did you mean jobs" export x --view jos
 refuses "no folder to make it in" 3 "no/x" export no/x
