@@ -80,6 +80,7 @@ static qk_status begin_file(export *e, const qk_rows *rows, const char *path)
             e->second = i;
     }
     options.replace = cli_has(e->cli, "force");
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): export_view frees the fields */
     qk_status rc = qk_writer_open(&e->writer, path, e->fields, count, &options, &e->cli->err);
     if (rc == QK_ECONFLICT)
         cli_error(&e->cli->err, rc,

@@ -111,7 +111,7 @@ static bool refused(const char *path)
     return no;
 }
 
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
 EXPORTED int open(const char *path, int flags, ...)
 {

@@ -237,6 +237,7 @@ static bool run_once(sql_task *task, qk_outcome *outcome)
     qk__sql_children *children = task->slot->pool->sql;
     const qk_claimed *claim = task->slot->task.claim;
     qk_error err = QK_ERROR_INIT;
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): qk__sql_run frees database and folder */
     qk_status rc =
         qk__sql_child_task(&task->child, &task->fd, children, task->database, task->folder, &err);
 

@@ -12,11 +12,12 @@
 #include "worker/sql_children.h"
 
 #define NAME "queuack-sql"
+#define LIBRARY_PLACE "../" QUEUACK_LIBDIR "/queuack/"
 
 /* Seen from the folder of the program or library. The build tree, an installed library, an installed
  * program. */
 static const char *const places[] = {
-    "", "../", "../../", "queuack/", "../" QUEUACK_LIBDIR "/queuack/", "../lib/queuack/",
+    "", "../", "../../", "queuack/", LIBRARY_PLACE, "../lib/queuack/",
 };
 
 static qk_status no_memory(qk_error *err)

@@ -125,7 +125,7 @@ qk_status qk__sql_child_start(qk__sql_child **out, qk__sql_children *children, c
                               const char *folder, qk_error *err)
 {
     qk__sql_child *child = calloc(1, sizeof(*child));
-    int pair[2];
+    int pair[2] = { -1, -1 };
 
     if (!child)
         return no_memory(err);
