@@ -7,6 +7,8 @@ install(FILES ${public_headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/queuack)
 install(TARGETS queuack_shared queuack_static EXPORT queuackTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS queuack-sql RUNTIME
+        DESTINATION "${CMAKE_INSTALL_LIBDIR}/${QUEUACK_HELPER_DIR}")
 if(TARGET queuack)
   install(TARGETS queuack RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(DIRECTORY "${PROJECT_BINARY_DIR}/generated/man/"

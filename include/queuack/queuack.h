@@ -13,6 +13,7 @@
 #include <queuack/metrics.h>
 #include <queuack/queue.h>
 #include <queuack/run.h>
+#include <queuack/stream.h>
 #include <queuack/task.h>
 #include <queuack/types.h>
 #include <queuack/upkeep.h>

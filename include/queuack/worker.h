@@ -2,7 +2,7 @@
  * Worker pools: slots that claim jobs and run their handlers.
  *
  * C handlers run on the slots' threads. The kind "command" is built in: it runs a program without
- * a shell, captures its output and records its exit code. A program can be the handler of another
+ * a shell, captures its output and records its exit code. So is the kind "sql". A program can be the handler of another
  * kind too, and a plugin can bring handlers in C. Register handlers before the pool starts.
  */
 #ifndef QUEUACK_WORKER_H
@@ -38,6 +38,29 @@ typedef struct qk_worker_load {
  * call the worker. */
 typedef size_t (*qk_admit_fn)(void *user, const qk_worker_load *load);
 
+/*
+ * SQL tasks, jobs of the kind "sql": they run in processes of their own, one per database, which
+ * workers start, share between their slots and end. docs/sql-tasks.md says what a payload holds.
+ */
+typedef struct qk_sql_options {
+    uint32_t version;
+    /* The folders, with all below them, in which tasks may read and write files; a task whose own
+     * folder or database lies elsewhere is refused. NULL: each in its own folder. The queue's own
+     * files are out of reach in every case. */
+    const char *const *folders;
+    size_t folder_count;
+    uint64_t
+        memory; /* of a database, in bytes; what is more spills to disk. 0: half of the machine's */
+    int threads; /* of a database; 0: one per core */
+    const char
+        *helper; /* the program queuack-sql; NULL: $QUEUACK_SQL, else where it is installed */
+} qk_sql_options;
+
+#define QK_SQL_OPTIONS_INIT                                                                        \
+    {                                                                                              \
+        1, NULL, 0, 0, 0, NULL                                                                     \
+    }
+
 typedef struct qk_worker_options {
     uint32_t version;
     int concurrency; /* slots; 0: number of cores */
@@ -45,7 +68,7 @@ typedef struct qk_worker_options {
     const char *const *queues; /* in strict order; NULL: the handle's default queue */
     size_t queue_count;
     qk_duration lease; /* 0: 30 s; renewed every third of it */
-    bool no_commands; /* do not run the kind "command" */
+    bool no_commands; /* do not run the kinds "command" and "sql" */
     bool handle_signals; /* qk_worker_run: the first SIGINT or SIGTERM stops gracefully, the second
                             cancels the running jobs, the third kills their processes and exits with
                             130. Restored afterwards */
@@ -63,17 +86,13 @@ typedef struct qk_worker_options {
                            it. For programs whose only children are the library's */
     qk_id run; /* only jobs of this run, at every depth and of any queue; none: any. Such a pool
                   ends when the run has */
+    const qk_sql_options *sql; /* NULL: the defaults; copied */
 } qk_worker_options;
 
 #define QK_WORKER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         1, 0, false, NULL, 0, { 0 }, false, false, NULL, NULL, NULL, 0, 0, { 0 }, 0, NULL, NULL,   \
-            false,                                                                                 \
-        {                                                                                          \
-            {                                                                                      \
-                0                                                                                  \
-            }                                                                                      \
-        }                                                                                          \
+            false, { { 0 } }, NULL                                                                 \
     }
 
 /* The queue must outlive the worker. */

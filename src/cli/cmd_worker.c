@@ -171,7 +171,11 @@ static const cli_option options[] = {
       true },
     { "drain", 0, NULL, "End when nothing it can run is left; exit 1 if a job failed", false },
     { "metrics", 0, "FILE", "Keep a file of metrics for Prometheus, renewed every 5 s", false },
-    { "no-commands", 0, NULL, "Run no commands: only look after the store", false },
+    { "no-commands", 0, NULL, "Run no commands and no SQL: only look after the store", false },
+    { "sql-folder", 0, "DIR",
+      "SQL tasks may use files in here, and only here (default: each its own folder)", true },
+    { "sql-memory", 0, "SIZE",
+      "Memory of the SQL tasks of a database, such as 4G (default: half of the machine's)", false },
     { 0 },
 };
 
@@ -183,6 +187,8 @@ const cli_command cli_cmd_worker = {
         "It runs jobs of the kind command, and of kinds given a handler: a program (split into\n"
         "words, no shell) that reads the payload from its standard input and answers with a last\n"
         "line of JSON or the file $QUEUACK_RESULT, or a plugin (see queuack/plugin.h).\n\n"
+        "Jobs of the kind sql run in a process of their own per database; they read and write files\n"
+        "in their folder only, or in those of --sql-folder, and never the queue's own.\n\n"
         "-q a -q b takes from a before b; -q a=3 -q b=1 takes three from a for one from b.\n"
         "-j 2-8 starts with 2 slots, and has up to 8 while all are busy.\n\n"
         "The first SIGINT or SIGTERM lets running jobs finish and hands back the others, the\n"

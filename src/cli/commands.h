@@ -21,6 +21,7 @@ extern const cli_command cli_cmd_queues_list, cli_cmd_queues_pause, cli_cmd_queu
 extern const cli_command cli_cmd_workers_list;
 extern const cli_command cli_cmd_sql;
 extern const cli_command cli_cmd_top;
+extern const cli_command cli_cmd_export;
 extern const cli_command cli_cmd_backup;
 extern const cli_command cli_cmd_doctor;
 extern const cli_command cli_cmd_completion, cli_cmd_complete;

@@ -61,6 +61,38 @@ static qk_status read_slots(cli *cli, qk_worker_options *options)
     return rc;
 }
 
+/* "512M", "2GiB": bytes. */
+static qk_status parse_size(uint64_t *out, const char *text, qk_error *err)
+{
+    static const char units[] = "KMGT";
+    char *rest;
+    double number = strtod(text, &rest);
+    const char *unit = *rest ? strchr(units, *rest) : NULL;
+    if (rest != text && unit && (!rest[1] || !strcmp(rest + 1, "B") || !strcmp(rest + 1, "iB"))) {
+        for (const char *at = units; at <= unit; at++)
+            number *= 1024;
+        if (number >= 1 << 24 && number < 0x1p60) {
+            *out = (uint64_t)number;
+            return QK_OK;
+        }
+    }
+    return cli_error(err, QK_EINVAL,
+                     "--sql-memory \"%.40s\": write a size of at least 16M, such as 512M or 4G",
+                     text);
+}
+
+static qk_status read_sql(cli *cli, worker_args *args, qk_worker_options *options)
+{
+    const char *memory = cli_value(cli, "sql-memory"), *text;
+    size_t at = 0;
+    args->sql = (qk_sql_options)QK_SQL_OPTIONS_INIT;
+    while ((text = cli_next_value(cli, "sql-folder", &at)))
+        args->sql_folders[args->sql.folder_count++] = text;
+    args->sql.folders = args->sql_folders;
+    options->sql = &args->sql;
+    return memory ? parse_size(&args->sql.memory, memory, &cli->err) : QK_OK;
+}
+
 qk_status worker_args_read(cli *cli, worker_args *args, qk_worker_options *options)
 {
     size_t at = 0, room = cli->given_count + 1;
@@ -71,12 +103,15 @@ qk_status worker_args_read(cli *cli, worker_args *args, qk_worker_options *optio
     args->own_queues = calloc(room, sizeof(*args->own_queues));
     args->weights = calloc(room, sizeof(*args->weights));
     args->kinds = calloc(room, sizeof(*args->kinds));
-    if (!args->queues || !args->own_queues || !args->weights || !args->kinds)
+    args->sql_folders = calloc(room, sizeof(*args->sql_folders));
+    if (!args->sql_folders || !args->queues || !args->own_queues || !args->weights || !args->kinds)
         return cli_error(&cli->err, QK_ENOMEM, "out of memory");
     while (!rc && (text = cli_next_value(cli, "queue", &at)))
         rc = read_queue(cli, args, text);
     if (!rc)
         rc = read_slots(cli, options);
+    if (!rc)
+        rc = read_sql(cli, args, options);
     options->queue_count = args->queue_count;
     options->queues = args->queue_count ? args->queues : NULL;
     options->weights = args->queue_count && args->weights[0] > 0 ? args->weights : NULL;
@@ -178,4 +213,5 @@ void worker_args_dispose(worker_args *args)
     free(args->own_queues);
     free(args->weights);
     free(args->kinds);
+    free(args->sql_folders);
 }

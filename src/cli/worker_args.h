@@ -11,6 +11,8 @@ typedef struct worker_args {
     char **own_queues; /* names that were cut from their weights */
     int *weights; /* NULL: in order */
     size_t queue_count;
+    const char **sql_folders;
+    qk_sql_options sql;
     const char **kinds; /* that a program or a plugin is to handle, for warnings */
     size_t kind_count;
 } worker_args;

@@ -28,6 +28,7 @@ static qk_status add(qk_worker *pool, const char *kind, const qk__handler *what,
     qk__handler *handler = &pool->handlers[pool->handler_count++];
     strcpy(handler->kind, kind);
     handler->fn = what->fn;
+    handler->sql = what->sql;
     handler->program = what->program;
     handler->user = what->user;
     atomic_init(&handler->average_us, QK__EWMA_UNKNOWN);
@@ -100,10 +101,15 @@ qk__handler *qk__pool_handler(const qk_worker *pool, const char *kind)
 
 qk_status qk__handlers_seal(qk_worker *pool, qk_error *err)
 {
-    const qk__handler command = { .fn = NULL };
+    const qk__handler command = { .fn = NULL }, sql = { .sql = true };
 
     if (!pool->no_commands) {
         qk_status rc = add(pool, "command", &command, err);
+        if (rc != QK_OK && rc != QK_ECONFLICT)
+            return rc;
+    }
+    if (pool->sql) {
+        qk_status rc = add(pool, "sql", &sql, err);
         if (rc != QK_OK && rc != QK_ECONFLICT)
             return rc;
     }
@@ -132,7 +138,8 @@ bool qk_worker_handles(const qk_worker *worker, const char *kind)
     qk_worker *pool = (qk_worker *)(uintptr_t)worker;
 
     pthread_mutex_lock(&pool->lock);
-    bool found = strcmp(kind, "command") == 0 && !pool->no_commands;
+    bool found = (strcmp(kind, "command") == 0 && !pool->no_commands) ||
+                 (strcmp(kind, "sql") == 0 && pool->sql);
     for (size_t i = 0; i < pool->handler_count && !found; i++)
         found = strcmp(pool->handlers[i].kind, kind) == 0;
     pthread_mutex_unlock(&pool->lock);
@@ -142,7 +149,7 @@ bool qk_worker_handles(const qk_worker *worker, const char *kind)
 bool qk__pool_runs_commands(const qk_worker *pool)
 {
     for (size_t i = 0; i < pool->handler_count; i++) {
-        if (!pool->handlers[i].fn)
+        if (!pool->handlers[i].fn && !pool->handlers[i].sql)
             return true;
     }
     return false;

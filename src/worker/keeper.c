@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "worker/spawn.h"
+#include "worker/sql_children.h"
 #include "worker/worker_internal.h"
 
 #define AWAKE_US 1000000 /* goes on ticking so long after the last job */
@@ -328,6 +329,8 @@ static void look(keeper *keeper)
         qk__claim_look(pool);
     if (pool->adopt_orphans)
         qk__spawn_reap_adopted();
+    if (qk__sql_children_look(pool->sql))
+        keeper->busy = true;
     if (keeper->now >= keeper->beat_us)
         beat(keeper, false);
     atomic_store(&pool->looked_at, keeper->machine_us);

@@ -22,6 +22,7 @@
 #include "util/error.h"
 #include "util/fork.h"
 #include "worker/logs.h"
+#include "worker/sql_children.h"
 #include "worker/worker_internal.h"
 
 #define LEASE_DEFAULT_US 30000000
@@ -136,6 +137,7 @@ static void free_pool(qk_worker *pool)
         qk__shared_drop(pool->shared[i]);
     pthread_mutex_destroy(&pool->shared_lock);
     qk__keeper_free(pool->keeper);
+    qk__sql_children_close(pool->sql);
     qk__procs_close(pool->procs);
     if (pool->logs_dir >= 0)
         close(pool->logs_dir);
@@ -215,6 +217,21 @@ static qk_status make_slots(qk_worker *pool, qk_error *err)
     return pool->keeper ? QK_OK : no_memory(err);
 }
 
+/* Without the helper everything but SQL tasks can still be run. */
+static qk_status set_up_sql(qk_worker *pool, const qk_worker_options *options, qk_error *err)
+{
+    if (options->no_commands)
+        return QK_OK;
+    qk_error why = QK_ERROR_INIT;
+    qk_status rc = qk__sql_children_open(&pool->sql, pool, options->sql, &why);
+    if (rc == QK_ENOTFOUND && !(options->sql && options->sql->helper)) {
+        qk__log_write(pool->log, QK_LOG_DEBUG, "worker %s runs no SQL tasks: %s", pool->id,
+                      why.message);
+        rc = QK_OK;
+    }
+    return rc == QK_OK ? rc : qk__error(err, rc, "%s", why.message);
+}
+
 static qk_status open_entered(qk_worker **out, qk_queue *queue, const qk_worker_options *options,
                               qk_error *err)
 {
@@ -235,6 +252,8 @@ static qk_status open_entered(qk_worker **out, qk_queue *queue, const qk_worker_
         rc = no_memory(err);
     if (rc == QK_OK)
         rc = make_slots(pool, err);
+    if (rc == QK_OK)
+        rc = set_up_sql(pool, options, err);
     if (rc == QK_OK)
         *out = pool;
     else

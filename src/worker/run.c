@@ -209,6 +209,8 @@ void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
         qk__keeper_kick(pool);
     if (slot->handler->fn)
         call_handler(slot, &outcome);
+    else if (slot->handler->sql)
+        qk__sql_run(slot, &outcome);
     else
         qk__command_run(slot, &outcome);
     size_t gathered = finish(slot, &outcome, &progress);

@@ -52,7 +52,8 @@ typedef struct qk__program {
 /* A kind and what runs it. Constant once the pool has started, but for the average. */
 typedef struct qk__handler {
     char kind[QK_NAME_MAX + 1];
-    qk_handler_fn fn; /* NULL: the command executor */
+    qk_handler_fn fn; /* NULL: the command executor, or with `sql` that of SQL */
+    bool sql;
     qk__program *program; /* for it; NULL: the payload says what to run */
     void *user;
     atomic_uint average_us; /* of its run time, moving; QK__EWMA_UNKNOWN at first */
@@ -98,6 +99,7 @@ typedef struct qk__slot qk__slot;
 typedef struct qk__keeper qk__keeper;
 typedef struct qk__plugin qk__plugin;
 typedef struct qk__share qk__share;
+typedef struct qk__sql_children qk__sql_children;
 
 /* Of a slot's thread; guarded by the pool's lock. */
 typedef enum qk__thread_state {
@@ -195,6 +197,7 @@ struct qk_worker {
     int logs_dir; /* <store>.logs; -1: none */
     atomic_uint logs_kept;
     qk__procs *procs; /* NULL: none */
+    qk__sql_children *sql; /* NULL: no SQL tasks are run */
 
     qk__slot **slots; /* room for QK__SLOTS_MAX; one that was made stays until the pool is freed */
     atomic_int slot_count; /* made so far */
@@ -336,6 +339,9 @@ void qk__keeper_kick(qk_worker *pool);
 
 /* command.c: runs the claimed command, fills everything of *outcome but the lease. */
 void qk__command_run(qk__slot *slot, qk_outcome *outcome);
+
+/* sql.c: runs the claimed SQL task; likewise. */
+void qk__sql_run(qk__slot *slot, qk_outcome *outcome);
 
 /* command_env.c. Setup, before the slots start: copies the environment, makes the folder. */
 qk_status qk__command_setup(qk_worker *pool, qk_error *err);

@@ -68,3 +68,11 @@ if [ -e "$libdir/$(basename "$DUCKDB_LIBRARY")" ]; then
     unset LD_LIBRARY_PATH
 fi
 "$prefix/bin/queuack" version | grep -F "$version"
+
+# It finds the program for SQL tasks too, wherever both were moved to.
+export QUEUACK_DB="$TMPDIR/q.duckdb"
+unset QUEUACK_SQL
+mv "$prefix" "$prefix-moved"
+"$prefix-moved/bin/queuack" enqueue --quiet sql -d '"SELECT 42 AS answer"'
+"$prefix-moved/bin/queuack" worker --drain --quiet
+"$prefix-moved/bin/queuack" jobs result @1 | grep -F '"answer":42'

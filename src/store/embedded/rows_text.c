@@ -244,8 +244,7 @@ static void write_enum(value *v)
     duckdb_free(text);
 }
 
-/* A value within another. */
-static void write_inner(qk__buffer *out, duckdb_vector vector, duckdb_logical_type type, idx_t row)
+void qk__rows_json(qk__buffer *out, duckdb_vector vector, duckdb_logical_type type, idx_t row)
 {
     uint64_t *validity = duckdb_vector_get_validity(vector);
     value inner = { .out = out, .vector = vector, .type = type, .row = row, .json = true };
@@ -270,7 +269,7 @@ static void write_struct(value *v)
             qk__buffer_append(v->out, ",", 1);
         qk__buffer_json_string(v->out, name ? name : "", name ? strlen(name) : 0);
         qk__buffer_append(v->out, ":", 1);
-        write_inner(v->out, duckdb_struct_vector_get_child(v->vector, i), type, v->row);
+        qk__rows_json(v->out, duckdb_struct_vector_get_child(v->vector, i), type, v->row);
         duckdb_destroy_logical_type(&type);
         duckdb_free(name);
     }
@@ -288,7 +287,7 @@ static void write_list(value *v, bool map)
     for (idx_t i = 0; i < entry.length; i++) {
         if (i)
             qk__buffer_append(v->out, ",", 1);
-        write_inner(v->out, child, type, entry.offset + i);
+        qk__rows_json(v->out, child, type, entry.offset + i);
     }
     qk__buffer_append(v->out, "]", 1);
     duckdb_destroy_logical_type(&type);

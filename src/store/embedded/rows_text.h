@@ -18,4 +18,7 @@ bool qk__rows_column_type(qk_column_type *out, duckdb_logical_type type);
 void qk__rows_text(qk__buffer *buffer, bool *null, duckdb_vector vector, duckdb_logical_type type,
                    idx_t row);
 
+/* Appends the value in `row` as JSON: null for NULL, and for what JSON cannot say. */
+void qk__rows_json(qk__buffer *buffer, duckdb_vector vector, duckdb_logical_type type, idx_t row);
+
 #endif
