@@ -33,11 +33,10 @@ static qk_status as_word(json_t **out, const resolving *in, qk__buffer *text, co
             "over in a file",
             shown, what);
     if (text->length + name + 1 > WORD_MAX)
-        return qk__error(
-            in->err, QK_EINVAL,
-            "the value of %.*s has %zu bytes, a program can be given %zu: read it from "
-            "$QUEUACK_UPSTREAM",
-            shown, what, text->length, WORD_MAX - name - 1);
+        return qk__error(in->err, QK_EINVAL,
+                         "the value of %.*s has %zu bytes, a program can be given %zu: hand it "
+                         "over in a file",
+                         shown, what, text->length, WORD_MAX - name - 1);
     *out = json_stringn(data, text->length);
     return *out ? QK_OK : qk__error(in->err, QK_ENOMEM, "out of memory for a command's values");
 }

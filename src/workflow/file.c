@@ -145,7 +145,9 @@ static qk_status validate(const qk__loading *in)
             memcmp(cycle - length, task->name, length) == 0 && cycle[-1 - (long)length] == ' ')
             place = (qk__place){ task->line, task->column };
     }
-    return qk__wrong(in, place, rc, "%s", problem.message);
+    /* The place says which workflow it is. */
+    const char *quote = strstr(problem.message, "': ");
+    return qk__wrong(in, place, rc, "%s", cycle && quote ? quote + 3 : problem.message);
 }
 
 /* Where it comes from, and what params it takes: see give.h. */

@@ -26,10 +26,10 @@ static const char *const param[] = { "type", "default", "description", "choices"
 static const char *const backoff[] = { "base", "factor", "cap" };
 static const char *const limits[] = { "memory", "cpu_seconds", "open_files", "file_size" };
 
-const qk__keys qk__keys_file = { "workflow", "", file, COUNT(file) };
-const qk__keys qk__keys_task = { "task", "task", task, COUNT(task) };
-const qk__keys qk__keys_defaults = { "defaults", "defaults", defaults, COUNT(defaults) };
-const qk__keys qk__keys_param = { "param", "param", param, COUNT(param) };
+const qk__keys qk__keys_file = { "a workflow", "", file, COUNT(file) };
+const qk__keys qk__keys_task = { "a task", "task", task, COUNT(task) };
+const qk__keys qk__keys_defaults = { "the defaults", "defaults", defaults, COUNT(defaults) };
+const qk__keys qk__keys_param = { "a param", "param", param, COUNT(param) };
 const qk__keys qk__keys_backoff = { "backoff", "backoff", backoff, COUNT(backoff) };
 const qk__keys qk__keys_limits = { "limits", "limits", limits, COUNT(limits) };
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 typedef struct qk__keys {
-    const char *what; /* "task", for messages */
+    const char *what; /* "a task", for messages */
     const char *definition; /* its name in the JSON Schema; "": the top */
     const char *const *names;
     size_t count;

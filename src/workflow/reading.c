@@ -83,8 +83,7 @@ qk_status qk__read_map(const qk__loading *in, const qk__yaml_node *node, const c
         while (k < keys->count && strcmp(keys->names[k], name->text) != 0)
             k++;
         if (k == keys->count)
-            return qk__wrong_at(in, name, "unknown key \"%.60s\" of a %s: %s", name->text,
-                                keys->what,
+            return qk__wrong_at(in, name, "unknown key \"%.60s\" of %s: %s", name->text, keys->what,
                                 qk__suggest(hint, name->text, keys->names, keys->count));
     }
     return QK_OK;
@@ -178,6 +177,8 @@ qk_status qk__read_texts(const qk__loading *in, qk__texts *out, const qk__yaml_n
     *out = (qk__texts){ NULL, 0 };
     if (!node)
         return QK_OK;
+    if (node->type == QK__YAML_MAP || node->type == QK__YAML_NULL)
+        return qk__wrong_type(in, node, key, "a text, or a list of texts");
     size_t count = node->type == QK__YAML_LIST ? node->count : 1;
     const char **items = qk__arena_take(&in->out->arena, (count + 1) * sizeof(*items));
     qk_status rc = items ? QK_OK : qk__loading_no_memory(in);

@@ -98,9 +98,9 @@ const char *qk__yaml_describe(char out[64], const qk__yaml_node *node)
     case QK__YAML_NULL:
         return "nothing";
     case QK__YAML_LIST:
-        return "a list";
+        return node->count ? "a list" : "an empty list";
     case QK__YAML_MAP:
-        return "a map";
+        return node->count ? "a map" : "an empty map";
     case QK__YAML_STRING:
         snprintf(out, 64, node->length > 40 ? "a longer text" : "\"%s\"", node->text);
         return out;

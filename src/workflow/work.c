@@ -154,6 +154,8 @@ static qk_status put_line(qk__buffer *out, qk__scope *scope, const qk__yaml_node
     const char *text = NULL;
     const char *shell = NULL;
     qk__buffer line;
+    if (node->type == QK__YAML_MAP || node->length == 0)
+        return qk__wrong_type(scope->task->in, node, "run", "a shell line, or a list of arguments");
     qk_status rc = qk__read_text(scope->task->in, &text, node, "run");
     qk__buffer_text(out, "[");
     if (!rc)
