@@ -86,25 +86,35 @@ static void json_workflow(const qk_workflow *workflow)
     fputs("]}\n", stdout);
 }
 
-static qk_status run_validate(cli *cli)
+static void tell_good(const cli *cli, const qk_workflow *const *workflows)
 {
     for (size_t i = 0; i < cli->word_count; i++) {
-        qk_workflow *workflow = NULL;
-        qk_status rc = cli_load_workflow(cli, &workflow, cli->words[i], true);
-        if (rc)
-            return rc;
-        size_t tasks = qk_workflow_task_count(workflow);
+        size_t tasks = qk_workflow_task_count(workflows[i]);
         if (cli->json) {
             fputs(cli->word_count == 1 ? "" : i ? "," : "[", stdout);
-            json_workflow(workflow);
+            json_workflow(workflows[i]);
         } else {
             cli_put_line(stdout, cli->words[i]);
             fprintf(stdout, ": good: %zu task%s\n", tasks, tasks == 1 ? "" : "s");
         }
-        qk_workflow_free(workflow);
     }
     fputs(cli->json && cli->word_count > 1 ? "]\n" : "", stdout);
-    return QK_OK;
+}
+
+/* Nothing is printed unless all are good. */
+static qk_status run_validate(cli *cli)
+{
+    qk_workflow **workflows = calloc(cli->word_count, sizeof(*workflows));
+    qk_status rc =
+        workflows ? QK_OK : cli_error(&cli->err, QK_ENOMEM, "out of memory for the workflows");
+    for (size_t i = 0; !rc && i < cli->word_count; i++)
+        rc = cli_load_workflow(cli, &workflows[i], cli->words[i], true);
+    if (!rc)
+        tell_good(cli, (const qk_workflow *const *)workflows);
+    for (size_t i = 0; workflows && i < cli->word_count; i++)
+        qk_workflow_free(workflows[i]);
+    free(workflows);
+    return rc;
 }
 
 static qk_status read_levels(cli *cli, qk_levels **levels, qk_names **path, qk_workflow *workflow)

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "worker/mask.h"
 #include "worker/worker_internal.h"
 
 typedef struct qk__command_spec {
@@ -17,6 +18,7 @@ typedef struct qk__command_spec {
     const char *input; /* NULL: none */
     size_t input_length;
     qk_limits limits;
+    qk__secrets secrets; /* values that must not be kept */
     int slots; /* from 1 */
 } qk__command_spec;
 

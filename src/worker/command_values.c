@@ -109,6 +109,18 @@ static qk_status set_argv(const resolving *in)
     return rc;
 }
 
+static qk_status find_secrets(const resolving *in, const json_t *names)
+{
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        const char *value =
+            name ? qk__pool_variable(in->values->task->slot->pool, name, strlen(name)) : NULL;
+        if (value && !qk__secrets_add(&in->spec->secrets, value))
+            return qk__error(in->err, QK_ENOMEM, "out of memory for a command's values");
+    }
+    return QK_OK;
+}
+
 qk_status qk__command_spec_resolve(qk__command_spec *spec, qk_task *task, qk_error *err)
 {
     const qk_claimed *claim = task->claim;
@@ -125,7 +137,9 @@ qk_status qk__command_spec_resolve(qk__command_spec *spec, qk_task *task, qk_err
             return qk__error(err, QK_ENOMEM, "out of memory for a command's values");
     }
     qk__values_init(&values, task, qk__values_find(claim->payload, claim->payload_length));
-    qk_status rc = set_env(&in);
+    qk_status rc = find_secrets(&in, json_object_get(workflow, "secrets"));
+    if (rc == QK_OK)
+        rc = set_env(&in);
     if (rc == QK_OK)
         rc = set_values(&in, json_object_get(workflow, "values"));
     if (rc == QK_OK && json_is_true(json_object_get(workflow, "argv")))

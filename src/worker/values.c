@@ -87,8 +87,7 @@ static const char *about_run(qk__values *values)
     return values->about_run ? values->about_run : failed(values, QK_ENOMEM);
 }
 
-/* The value of a variable of the pool's environment; NULL: it is not set. */
-static const char *variable(const qk_worker *pool, const char *name, size_t length)
+const char *qk__pool_variable(const qk_worker *pool, const char *name, size_t length)
 {
     for (char **var = pool->environment; var && *var; var++) {
         if (strncmp(*var, name, length) == 0 && (*var)[length] == '=')
@@ -111,7 +110,7 @@ static bool put_variables(qk__buffer *out, const qk__values *values, const char 
         if (!name)
             return false;
         size_t length = qk__json_decode(name, item);
-        const char *value = variable(values->task->slot->pool, name, length);
+        const char *value = qk__pool_variable(values->task->slot->pool, name, length);
         if (value) {
             qk__buffer_text(out, out->length > 1 ? "," : "");
             qk__buffer_json_string(out, name, length);

@@ -26,6 +26,9 @@ void qk__values_dispose(qk__values *values);
 /* After evaluating: `rc`, unless the store failed meanwhile; then that, with its message in err. */
 qk_status qk__values_check(const qk__values *values, qk_status rc, qk_error *err);
 
+/* The value of a variable of the pool's environment, borrowed; NULL: it is not set. */
+const char *qk__pool_variable(const qk_worker *pool, const char *name, size_t length);
+
 /* The "workflow" member of a payload; length 0: there is none, or it is no object. */
 qk__json_span qk__values_find(const char *payload, size_t length);
 

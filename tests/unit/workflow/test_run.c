@@ -263,6 +263,40 @@ static void test_shell_variables__go_to_the_shell(void **state)
     finish(&at);
 }
 
+static void check_log(const fixture *at, const char *node, const char *wanted, const char *result)
+{
+    qk_job *job = NULL;
+    qk_rows *rows = NULL;
+    char sql[256], id[QK_ID_TEXT_SIZE];
+    assert_int_equal(qk_run_node(&job, at->queue, at->run, node, NULL), QK_OK);
+    snprintf(sql, sizeof(sql), "SELECT log_tail FROM job_attempts WHERE job_id = '%s'",
+             qk_id_format(id, job->id));
+    assert_int_equal(qk_rows_open(&rows, at->queue, sql, qk_seconds(20), NULL), QK_OK);
+    assert_int_equal(qk_rows_next(rows, NULL), QK_OK);
+    assert_string_equal(qk_rows_text(rows, 0), wanted);
+    assert_string_equal(job->result, result);
+    qk_rows_close(rows);
+    qk_job_free(job);
+}
+
+static void test_secret__is_masked_in_output_and_result(void **state)
+{
+    static const char yaml[] = "secrets: [WF_TOKEN]\n"
+                               "tasks:\n"
+                               "  a:\n"
+                               "    run: |\n"
+                               "      test ${env.WF_TOKEN} = 's3\"cret'\n"
+                               "      printf 'a s3\"cret b %s s3\"cre' \"$WF_TOKEN\"\n"
+                               "      printf '{\"t\": \"s3\\\\\"cret\"}' > $QUEUACK_RESULT\n";
+    fixture at = { 0 };
+    (void)state;
+    setenv("WF_TOKEN", "s3\"cret", 1);
+    run(&at, yaml, NULL, NULL);
+    check_error(&at, "a", NULL);
+    check_log(&at, "a", "a *** b *** s3\"cre", "{\"t\": \"***\"}");
+    finish(&at);
+}
+
 static void test_subdag__gets_what_with_amounts_to(void **state)
 {
     static const char yaml[] =
@@ -393,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_value__too_long_for_a_program_fails_the_task),
         cmocka_unit_test(test_upstream_value__is_found_by_path_or_told),
         cmocka_unit_test(test_shell_variables__go_to_the_shell),
+        cmocka_unit_test(test_secret__is_masked_in_output_and_result),
         cmocka_unit_test(test_subdag__gets_what_with_amounts_to),
         cmocka_unit_test(test_file_that_names_itself__goes_down_while_its_condition_holds),
         cmocka_unit_test(test_payload__of_a_kind_has_its_values),
