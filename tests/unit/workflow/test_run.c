@@ -416,6 +416,23 @@ static void test_ends__run_for_what_happened(void **state)
     assert_int_equal(access("failure", F_OK), 0);
 }
 
+/* What `queuack init` writes. */
+static void test_starter__runs_as_it_is(void **state)
+{
+    char command[4096];
+    fixture at = { 0 };
+    const char *program = getenv("QUEUACK");
+    (void)state;
+    if (!program)
+        skip();
+    snprintf(command, sizeof(command), "'%s' init starter.yaml > init.out", program);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a path of ours */
+    run(&at, read_file("starter.yaml"), "lines=3", NULL);
+    assert_int_equal(at.ended, QK_OK);
+    check_error(&at, "report", NULL);
+    finish(&at);
+}
+
 int main(void)
 {
     const char *folder = getenv("TMPDIR");
@@ -432,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_file_that_names_itself__goes_down_while_its_condition_holds),
         cmocka_unit_test(test_payload__of_a_kind_has_its_values),
         cmocka_unit_test(test_ends__run_for_what_happened),
+        cmocka_unit_test(test_starter__runs_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
