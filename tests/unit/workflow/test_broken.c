@@ -35,7 +35,7 @@ static bool expected_message(char *out, size_t size, const char *file)
 /* Returns whether it is refused as it should be. */
 static bool check_file(const char *file)
 {
-    char expected[1200];
+    char expected[1536];
     qk_workflow *workflow = NULL;
     qk_error err = QK_ERROR_INIT;
     if (!expected_message(expected, sizeof(expected), file)) {
