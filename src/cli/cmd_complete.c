@@ -121,6 +121,9 @@ static void offer_argument(cli *cli, const place *place, const char *argument)
         offer(place, "bash", "shell");
         offer(place, "zsh", "shell");
         offer(place, "fish", "shell");
+    } else if (strncmp(argument, "THEME", 5) == 0) {
+        for (int i = 0; i < QK_THEME_COUNT; i++)
+            offer(place, qk_theme_name((qk_theme)i), "theme");
     } else if (strstr(argument, "FILE") || strncmp(argument, "DIR", 3) == 0) {
         puts(":files");
     }

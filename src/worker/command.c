@@ -106,6 +106,23 @@ static void on_tick(void *user, const qk__process_end *so_far)
     qk__log_file_sync(&command->log, &so_far->out, &so_far->err);
 }
 
+/* In a file the command wrote, as in its output. */
+static qk_status mask_result(char **text, size_t *length, const qk__secrets *secrets)
+{
+    qk__buffer masked, held;
+    if (secrets->count == 0)
+        return QK_OK;
+    qk__buffer_init(&masked, SIZE_MAX / 2);
+    qk__buffer_init(&held, SIZE_MAX / 2);
+    bool good = qk__mask(&masked, &held, secrets, *text, *length, true);
+    qk__buffer_dispose(&held);
+    free(*text);
+    *length = masked.length;
+    *text = good ? qk__buffer_take(&masked) : NULL;
+    qk__buffer_dispose(&masked);
+    return *text ? QK_OK : QK_ENOMEM;
+}
+
 /* The result the command wrote. QK_EMPTY: none. */
 static qk_status result_from_file(char **out, const command *command, qk_error *err)
 {
@@ -117,6 +134,8 @@ static qk_status result_from_file(char **out, const command *command, qk_error *
         (*out)[--length] = '\0';
     if (rc == QK_OK && length == 0)
         rc = QK_EMPTY;
+    if (rc == QK_OK)
+        rc = mask_result(out, &length, &command->spec.secrets);
     if (rc == QK_OK)
         rc = qk__json_check(*out, length, err);
     return rc;
@@ -250,6 +269,7 @@ static void run(command *command, qk_outcome *outcome)
         .input = what->input,
         .input_length = what->input_length,
         .limits = &what->limits,
+        .secrets = &what->secrets,
         .mark = &command->env.mark,
         .cancelled = &slot->task.cancelled,
         .cancel_fd = slot->wake_fd,
@@ -288,11 +308,16 @@ static void run_in_its_slots(command *command, qk_outcome *outcome)
 
 void qk__command_run(qk__slot *slot, qk_outcome *outcome)
 {
-    command command = { .slot = slot, .claim = slot->task.claim };
+    command command = { .slot = slot };
     qk_error err = QK_ERROR_INIT;
-    qk_status rc =
-        qk__command_spec_read(&command.spec, command.claim, slot->handler->program, &err);
+    /* Of a kind that a program handles: it reads the payload. */
+    qk_status rc = qk__slot_put_values(slot, &err);
+    command.claim = slot->task.claim;
+    if (rc == QK_OK)
+        rc = qk__command_spec_read(&command.spec, command.claim, slot->handler->program, &err);
 
+    if (rc == QK_OK)
+        rc = qk__command_spec_resolve(&command.spec, &slot->task, &err);
     if (rc == QK_OK &&
         qk__command_env_init(&command.env, slot, command.claim, command.spec.env) != QK_OK)
         rc = qk__error(&err, QK_ENOMEM, "out of memory for a command");

@@ -150,6 +150,7 @@ qk_status qk__command_spec_read(qk__command_spec *out, const qk_claimed *claim,
 void qk__command_spec_dispose(qk__command_spec *spec)
 {
     free(spec->own_argv);
+    qk__secrets_dispose(&spec->secrets);
     json_decref(spec->payload);
 }
 

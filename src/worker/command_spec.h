@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "worker/mask.h"
 #include "worker/worker_internal.h"
 
 typedef struct qk__command_spec {
@@ -17,6 +18,7 @@ typedef struct qk__command_spec {
     const char *input; /* NULL: none */
     size_t input_length;
     qk_limits limits;
+    qk__secrets secrets; /* values that must not be kept */
     int slots; /* from 1 */
 } qk__command_spec;
 
@@ -26,6 +28,10 @@ typedef struct qk__command_spec {
  * every case. */
 qk_status qk__command_spec_read(qk__command_spec *out, const qk_claimed *claim,
                                 const qk__program *program, qk_error *err);
+/* Of a workflow's command ("workflow" in the payload): puts the values of its expressions into env and
+ * argv, see queuack/workflow.h. QK_EINVAL: a value is missing or cannot be given to a program; others
+ * are the store's. */
+qk_status qk__command_spec_resolve(qk__command_spec *spec, qk_task *task, qk_error *err);
 void qk__command_spec_dispose(qk__command_spec *spec);
 
 /* A copy; argv is NULL-terminated. NULL: out of memory. */

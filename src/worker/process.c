@@ -38,6 +38,7 @@ typedef struct process {
     pid_t pid;
     int pidfd; /* -1: the kernel has none */
     int ours[3], theirs[3]; /* -1: closed */
+    qk__buffer held[3]; /* output that a secret may begin with */
     size_t input_sent;
     bool exited, terminated, killed;
     qk__strays *strays; /* once terminated; NULL: out of memory */
@@ -112,6 +113,35 @@ static qk_status spawn(process *process, qk_error *err)
     return QK_OK;
 }
 
+static void keep(process *process, int which, const char *data, size_t length)
+{
+    qk__stream *stream = which == OUT ? &process->end->out : &process->end->err;
+    qk__stream_append(stream, data, length);
+    qk__tail_append(&process->end->log, data, length);
+}
+
+static void keep_masked(process *process, int which, const char *data, size_t length, bool last)
+{
+    qk__buffer text;
+    qk__buffer_init(&text, SIZE_MAX / 2);
+    if (qk__mask(&text, &process->held[which], process->spec->secrets, data, length, last)) {
+        if (text.length)
+            keep(process, which, text.data, text.length);
+    } else {
+        (which == OUT ? &process->end->out : &process->end->err)->failed = true;
+    }
+    qk__buffer_dispose(&text);
+}
+
+static void keep_held(process *process)
+{
+    for (int i = OUT; i <= ERR; i++) {
+        if (process->held[i].length)
+            keep_masked(process, i, "", 0, true);
+        qk__buffer_dispose(&process->held[i]);
+    }
+}
+
 /* Reads what there is, at most 64 KiB. */
 static void read_output(process *process, int which)
 {
@@ -119,12 +149,13 @@ static void read_output(process *process, int which)
 
     if (process->ours[which] < 0)
         return;
-    qk__stream *stream = which == OUT ? &process->end->out : &process->end->err;
     ssize_t got = read(process->ours[which], chunk, sizeof(chunk));
 
     if (got > 0) {
-        qk__stream_append(stream, chunk, (size_t)got);
-        qk__tail_append(&process->end->log, chunk, (size_t)got);
+        if (process->spec->secrets && process->spec->secrets->count)
+            keep_masked(process, which, chunk, (size_t)got, false);
+        else
+            keep(process, which, chunk, (size_t)got);
     } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
         close_fd(&process->ours[which]);
     }
@@ -284,12 +315,15 @@ qk_status qk__process_run(qk__process_end *end, const qk__process_spec *spec, qk
     qk__stream_init(&end->out);
     qk__stream_init(&end->err);
     qk__tail_init(&end->log, QK__LOG_TAIL);
+    qk__buffer_init(&process.held[OUT], SIZE_MAX / 2);
+    qk__buffer_init(&process.held[ERR], SIZE_MAX / 2);
     qk_status rc = open_pipes(&process, err);
     if (rc == QK_OK)
         rc = spawn(&process, err);
     if (rc == QK_OK) {
         follow(&process);
         reap(&process);
+        keep_held(&process);
     }
     for (int i = IN; i <= ERR; i++) {
         close_fd(&process.ours[i]);

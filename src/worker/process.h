@@ -11,6 +11,7 @@
 #include <queuack/worker.h>
 
 #include "worker/capture.h"
+#include "worker/mask.h"
 #include "worker/strays.h"
 
 struct qk__process_end;
@@ -29,6 +30,7 @@ typedef struct qk__process_spec {
     void (*started)(void *user, pid_t pid); /* or NULL */
     void *user;
     const qk_limits *limits; /* NULL: none */
+    const qk__secrets *secrets; /* masked in its output; NULL: none */
     const qk__mark *mark; /* its variables in `env`, by which strays are found; NULL: none */
 } qk__process_spec;
 

@@ -10,9 +10,12 @@
 
 #include "dag/graph.h"
 #include "dag/submission.h"
+#include "dag/template.h"
 #include "util/error.h"
 #include "worker/far_run.h"
+#include "worker/values.h"
 #include "worker/worker_internal.h"
+#include "workflow/give.h"
 
 static qk_status from_factory(qk_dag **out, const qk_task *task, const qk__subdag_payload *payload,
                               qk_error *err)
@@ -47,6 +50,55 @@ static qk_status parse(qk_dag **out, const qk_task *task, const char *text, size
     return qk_dag_from_json(out, text, length, &options, err);
 }
 
+/* What `with` amounts to now, in *out: free() it. NULL: there is none. */
+static qk_status evaluate_with(char **out, qk_task *task, const qk__subdag_payload *payload,
+                               qk_error *err)
+{
+    qk__values values;
+    qk__buffer text;
+    *out = NULL;
+    if (!payload->argument)
+        return QK_OK;
+    qk__values_init(&values, task, (qk__json_span){ payload->workflow, payload->workflow_length });
+    qk__buffer_init(&text, QK__DAG_TEXT_MAX);
+    qk_status rc = qk__template_expand(&text, payload->argument, strlen(payload->argument),
+                                       &values.source, err);
+    rc = qk__values_check(&values, rc, err);
+    if (rc == QK_OK)
+        *out = qk__buffer_take(&text);
+    if (rc == QK_OK && !*out)
+        rc = qk__error(err, QK_ENOMEM, "out of memory for the params of a sub-DAG");
+    qk__buffer_dispose(&text);
+    qk__values_dispose(&values);
+    return rc;
+}
+
+static qk_status in_place(qk_dag **out, qk_task *task, const qk__subdag_payload *payload,
+                          const char *with, qk_error *err)
+{
+    qk_status rc = parse(out, task, payload->definition, payload->definition_length, err);
+    if (rc == QK_OK && with)
+        rc = qk__workflow_give(*out, with, err);
+    return rc;
+}
+
+static qk_status from_file(qk_dag **out, const qk_task *task, const char *path, const char *with,
+                           qk_error *err)
+{
+    qk_workflow *workflow = NULL;
+    qk_workflow_options options = QK_WORKFLOW_OPTIONS_INIT;
+    if (task->slot->pool->no_commands)
+        return qk__error(
+            err, QK_EREFUSED,
+            "this worker runs no commands, and so no workflow files: give a definition");
+    options.params_json = with;
+    qk_status rc = qk_workflow_load(&workflow, path, &options, err);
+    if (rc == QK_OK)
+        *out = qk__workflow_take_dag(workflow);
+    qk_workflow_free(workflow);
+    return rc;
+}
+
 static qk_status from_upstream(qk_dag **out, qk_task *task, const char *node, qk_error *err)
 {
     const char *text = NULL;
@@ -61,14 +113,19 @@ static qk_status from_upstream(qk_dag **out, qk_task *task, const char *node, qk
 static qk_status build(qk_dag **out, qk_task *task, const qk__subdag_payload *payload,
                        qk_error *err)
 {
+    char *with = NULL;
+    qk_status rc;
     if (payload->source == QK_SUBDAG_FACTORY)
         return from_factory(out, task, payload, err);
-    if (payload->source == QK_SUBDAG_IN_PLACE)
-        return parse(out, task, payload->definition, payload->definition_length, err);
     if (payload->source == QK_SUBDAG_DYNAMIC)
         return from_upstream(out, task, payload->subject, err);
-    return qk__error(err, QK_EUNSUPPORTED,
-                     "workflow files are not supported by this worker: give a definition");
+    rc = evaluate_with(&with, task, payload, err);
+    if (rc == QK_OK && payload->source == QK_SUBDAG_IN_PLACE)
+        rc = in_place(out, task, payload, with, err);
+    else if (rc == QK_OK)
+        rc = from_file(out, task, payload->subject, with, err);
+    free(with);
+    return rc;
 }
 
 /* What is wrong with the DAG will be wrong at the next attempt as well. */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The shared library exports the public API, all of it, and nothing else; its soname is versioned;
-# it needs libc, DuckDB and a JSON library only.  Uses: BUILD_DIR, SOURCE_DIR.
+# it needs libc, DuckDB, a JSON library and those of components only.  Uses: BUILD_DIR, SOURCE_DIR.
 set -eu
 
 library=$BUILD_DIR/libqueuack.so
@@ -19,7 +19,7 @@ fi
 objdump -p "$library" >"$TMPDIR/head"
 grep -qE 'SONAME +libqueuack\.so\.0$' "$TMPDIR/head"
 unexpected=$(sed -n 's/ *NEEDED *//p' "$TMPDIR/head" |
-    grep -vE '^(libc|libm|libduckdb|libjansson|libmicrohttpd|libcurl|libpthread|ld-linux-[a-z0-9-]+)\.(so|dylib)' || :)
+    grep -vE '^(libc|libm|libduckdb|libjansson|libmicrohttpd|libcurl|libyaml[-0-9]*|libpthread|ld-linux-[a-z0-9-]+)\.(so|dylib)' || :)
 if [ -n "$unexpected" ]; then
     echo "unexpected libraries: $unexpected"
     exit 1

@@ -73,7 +73,7 @@ has apt 'install -y --no-install-recommends clang-format clang-tidy cppcheck'
 stub id 'echo 0'
 rm "$bin/sudo"
 run 0 build
-has apt 'libjansson-dev libcmocka-dev libncurses-dev mandoc libmicrohttpd-dev libcurl4-openssl-dev npm ca-certificates'
+has apt 'libjansson-dev libyaml-dev libcmocka-dev libncurses-dev mandoc libmicrohttpd-dev libcurl4-openssl-dev npm ca-certificates'
 
 stub apt-get 'exit 100'
 run 1 build

@@ -184,6 +184,10 @@ static void test_function__does_what_it_says(void **state)
         { "starts_with(text, 1) or ends_with('a', 'aa')", "false", false },
         { "upper(text) == 'PLAIN' and lower('AzZ[') == 'azz['", "true", true },
         { "lower(1)", "null", false },
+        { "json(list)", "\"[1, \\\"two\\\", null, {\\\"x\\\" : [ 1 ]}]\"", true },
+        { "json(text) == '\"plain\"' and json(nobody) == 'null'", "true", true },
+        { "join(list, '-')", "\"1-two-null-{\\\"x\\\" : [ 1 ]}\"", true },
+        { "join(text, '-')", "null", false },
     };
     CHECK(rows);
 }
@@ -217,7 +221,7 @@ static void test_parse__names_the_place(void **state)
         { "tasks[0]", "at byte 9: expected a node's name after tasks, as in tasks.clean.rows" },
         { "system('rm')",
           "at byte 7: no function 'system': there are status, len, exists, default, contains, "
-          "starts_with, ends_with, lower and upper" },
+          "starts_with, ends_with, lower, upper, json and join" },
         { "len(1, 2)", "at byte 10: len() takes 1 argument" },
         { "default(1)", "at byte 11: default() takes 2 arguments" },
         { "status(1)", "at byte 8: expected a node's name" },
