@@ -86,12 +86,14 @@ static bool split_path(qk__request *request, const char *url)
     return true;
 }
 
-/* The path arrives already decoded otherwise; names of queues may hold slashes. */
-static size_t keep_escapes(void *user, struct MHD_Connection *connection, char *text)
+/* The path arrives already decoded otherwise; names of queues may hold slashes. Arguments of the
+ * query, for which this is called as well, are decoded; one that begins with a slash has to have
+ * that escaped. */
+static size_t unescape(void *user, struct MHD_Connection *connection, char *text)
 {
     (void)user;
     (void)connection;
-    return strlen(text);
+    return *text == '/' ? strlen(text) : MHD_http_unescape(text);
 }
 
 static bool check_protocol(qk__request *request)
@@ -373,7 +375,7 @@ static struct MHD_Daemon *start_daemon(qk__http *http, int listener, unsigned co
         0, NULL, NULL, answer, http, MHD_OPTION_EXTERNAL_LOGGER, log_line, http,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        http->idle_seconds, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        http->idle_seconds, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
         connection_changed, http, MHD_OPTION_END);
 }
