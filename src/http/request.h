@@ -77,14 +77,17 @@ struct qk__http {
     qk__http_identity identity;
     qk__log log;
     int listener; /* the daemon's */
-    int stop_fd; /* readable once the server stops */
+    int bye_fd; /* readable once watchers may go */
     atomic_bool stopping;
+    atomic_bool drained; /* every request that was taken has been answered; before bye_fd */
     atomic_size_t bodies; /* bytes of bodies in flight */
     atomic_uint watchers;
+    atomic_ullong answered;
     pthread_mutex_t lock; /* guards active */
     pthread_cond_t idle; /* active became 0 */
-    size_t active; /* requests under way */
+    size_t active; /* requests under way, watchers aside */
 };
+void qk__count_active(qk__http *http, int change);
 
 /* Replies. */
 void qk__reply_error(qk__request *request, qk_status rc, const qk_error *err);
