@@ -38,9 +38,9 @@ static void check_names(qk__fields *fields, const char *key, const char *const *
     }
 }
 
-static const char *const known_keys[] = { "queues", "kinds",         "worker_id", "count",
-                                          "wait",   "lease_seconds", "strict",    "again",
-                                          "peer",   "token",         "exact",     NULL };
+static const char *const known_keys[] = { "queues",        "kinds",  "worker_id", "count", "wait",
+                                          "lease_seconds", "strict", "again",     "peer",  "token",
+                                          "run",           "exact",  NULL };
 
 /* False after an error reply; otherwise dispose. */
 static bool read_claim(qk__request *request, asked *out)
@@ -56,6 +56,7 @@ static bool read_claim(qk__request *request, asked *out)
     check_names(&fields, "kinds", out->kinds, kind_count);
     const char *const *default_queue = (const char *const *)&request->http->default_queue;
     out->request = (qk__claim_request){
+        .root_run = qk__field_id(&fields, "run"),
         .queues = queue_count ? out->queues : default_queue,
         .queue_count = queue_count ? queue_count : 1,
         .kinds = kind_count ? out->kinds : NULL,

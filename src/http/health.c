@@ -44,19 +44,29 @@ void qk__get_ready(qk__request *request)
 
 /*
  * A follower's connection: it stays open as long as both live, so that each sees the other's end at
- * once. Answered when the server stops.
+ * once. An answer of 204 is the last thing that a server which stops says, and says that nothing
+ * was done that has not been answered.
  */
 void qk__get_watch(qk__request *request)
 {
+    qk__http *http = request->http;
+    qk_error err = QK_ERROR_INIT;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct pollfd look[] = { { .fd = request->http->stop_fd, .events = POLLIN },
+    struct pollfd look[] = { { .fd = http->bye_fd, .events = POLLIN },
                              { .fd = info ? info->connect_fd : -1, .events = POLLRDHUP } };
-    atomic_fetch_add(&request->http->watchers, 1);
+    atomic_fetch_add(&http->watchers, 1);
+    qk__count_active(http, -1);
     while (poll(look, 2, -1) <= 0) {
     }
-    atomic_fetch_sub(&request->http->watchers, 1);
-    qk__reply_empty(request);
+    qk__count_active(http, 1); /* first, so that somebody waits for the answer to go out */
+    atomic_fetch_sub(&http->watchers, 1);
+    if (atomic_load(&http->drained)) {
+        qk__reply_empty(request);
+        return;
+    }
+    qk__error(&err, QK_ECLOSED, "this process has closed the store, with requests under way");
+    qk__reply_error(request, QK_ECLOSED, &err);
 }
 
 void qk__get_changes(qk__request *request)

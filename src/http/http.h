@@ -35,12 +35,15 @@ typedef struct qk__http_options {
 /* Starts the threads (with all signals blocked). Strings are copied. QK_ENOMEM, QK_EIO. */
 qk_status qk__http_start(qk__http **out, const qk__http_options *options, qk_error *err);
 
-/* First step of stopping: new requests are told QK_ECLOSED, watchers are let go. Does not block. The
- * caller then removes the socket, so that nobody comes any more, ends the store's waits, and stops. */
+/* First step of stopping: new requests are told QK_ECLOSED. Does not block. The caller then removes
+ * the socket, so that nobody comes any more, ends the store's waits, and stops. */
 void qk__http_refuse(qk__http *http);
 
-/* Waits for the requests under way, closes every connection, frees. NULL-safe. */
+/* Waits for the requests under way, lets watchers go, closes every connection, frees. NULL-safe. */
 void qk__http_stop(qk__http *http);
+
+/* Requests that were carried out and answered, those of /healthz, /readyz and watch aside. */
+uint64_t qk__http_answered(const qk__http *http);
 
 /* Connections that watch whether this process lives, that is, followers. */
 unsigned qk__http_watchers(const qk__http *http);

@@ -154,6 +154,7 @@ void qk__claim_json(qk__buffer *out, const qk_claimed *claim, bool exact)
     qk__put_text(out, "name", claim->name);
     qk__put_id(out, "dag_run_id", claim->run_id);
     qk__put_text(out, "node_name", claim->node_name);
+    qk__put_number(out, "run_depth", claim->run_depth);
     qk__put_number(out, "attempts", claim->attempts);
     qk__put_number(out, "max_attempts", claim->max_attempts);
     qk__put_seconds(out, "timeout_seconds", claim->timeout);

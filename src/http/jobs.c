@@ -90,16 +90,12 @@ static bool produce_jobs(void *state, qk__buffer *out)
     return true;
 }
 
-void qk__get_jobs(qk__request *request)
+static void list_jobs(qk__request *request, const qk_job_filter *filter)
 {
     qk_store *store = request->http->store;
     qk_error err = QK_ERROR_INIT;
-    qk__filter_text text;
-    qk_job_filter filter;
-    if (!read_filter(request, &filter, &text))
-        return;
     listing *state = calloc(1, sizeof(*state));
-    qk_status rc = state ? store->ops->list(store, &state->list, &filter, &err)
+    qk_status rc = state ? store->ops->list(store, &state->list, filter, &err)
                          : qk__error(&err, QK_ENOMEM, "out of memory");
     if (rc) {
         free(state);
@@ -108,6 +104,22 @@ void qk__get_jobs(qk__request *request)
     }
     state->exact = qk__wants_exact(request);
     qk__reply_stream(request, produce_jobs, state, free_listing);
+}
+
+void qk__get_jobs(qk__request *request)
+{
+    qk__filter_text text;
+    qk_job_filter filter;
+    if (read_filter(request, &filter, &text))
+        list_jobs(request, &filter);
+}
+
+void qk__get_run_jobs(qk__request *request)
+{
+    qk__filter_text text;
+    qk_job_filter filter;
+    if (read_filter(request, &filter, &text) && qk__segment_id(request, 3, &filter.run_id))
+        list_jobs(request, &filter);
 }
 
 void qk__delete_jobs(qk__request *request)

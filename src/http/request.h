@@ -77,14 +77,17 @@ struct qk__http {
     qk__http_identity identity;
     qk__log log;
     int listener; /* the daemon's */
-    int stop_fd; /* readable once the server stops */
+    int bye_fd; /* readable once watchers may go */
     atomic_bool stopping;
+    atomic_bool drained; /* every request that was taken has been answered; before bye_fd */
     atomic_size_t bodies; /* bytes of bodies in flight */
     atomic_uint watchers;
+    atomic_ullong answered;
     pthread_mutex_t lock; /* guards active */
     pthread_cond_t idle; /* active became 0 */
-    size_t active; /* requests under way */
+    size_t active; /* requests under way, watchers aside */
 };
+void qk__count_active(qk__http *http, int change);
 
 /* Replies. */
 void qk__reply_error(qk__request *request, qk_status rc, const qk_error *err);
@@ -123,6 +126,19 @@ void qk__cancel_job(qk__request *request);
 void qk__retry_job(qk__request *request);
 void qk__get_upstream(qk__request *request);
 void qk__get_result(qk__request *request);
+void qk__post_runs(qk__request *request);
+void qk__post_expand(qk__request *request);
+void qk__post_nodes(qk__request *request);
+void qk__get_runs(qk__request *request);
+void qk__get_run(qk__request *request);
+void qk__get_run_progress(qk__request *request);
+void qk__get_run_tree(qk__request *request);
+void qk__get_run_jobs(qk__request *request);
+void qk__get_run_node(qk__request *request);
+void qk__cancel_run(qk__request *request);
+void qk__pause_run(qk__request *request);
+void qk__resume_run(qk__request *request);
+void qk__retry_run(qk__request *request);
 void qk__post_claims(qk__request *request);
 void qk__post_backlog(qk__request *request);
 void qk__post_interrupt(qk__request *request);

@@ -32,7 +32,7 @@
 #define REPLY_MAX ((size_t)1 << 30)
 #define PATH_MOST 2048
 
-static void count_active(qk__http *http, int change)
+void qk__count_active(qk__http *http, int change)
 {
     pthread_mutex_lock(&http->lock);
     http->active += (size_t)change;
@@ -46,7 +46,7 @@ static qk__request *new_request(qk__http *http, struct MHD_Connection *connectio
     qk__request *request = calloc(1, sizeof(*request));
     if (!request)
         return NULL;
-    count_active(http, 1);
+    qk__count_active(http, 1);
     request->http = http;
     request->connection = connection;
     qk__buffer_init(&request->body, http->max_body);
@@ -86,12 +86,14 @@ static bool split_path(qk__request *request, const char *url)
     return true;
 }
 
-/* The path arrives already decoded otherwise; names of queues may hold slashes. */
-static size_t keep_escapes(void *user, struct MHD_Connection *connection, char *text)
+/* The path arrives already decoded otherwise; names of queues may hold slashes. Arguments of the
+ * query, for which this is called as well, are decoded; one that begins with a slash has to have
+ * that escaped. */
+static size_t unescape(void *user, struct MHD_Connection *connection, char *text)
 {
     (void)user;
     (void)connection;
-    return strlen(text);
+    return *text == '/' ? strlen(text) : MHD_http_unescape(text);
 }
 
 static bool check_protocol(qk__request *request)
@@ -243,12 +245,12 @@ static void connection_changed(void *user, struct MHD_Connection *connection, vo
         bool *counted = malloc(sizeof(*counted));
         if (counted) {
             *counted = true;
-            count_active(http, 1);
+            qk__count_active(http, 1);
         }
         *context = counted;
     } else if (*context) {
         if (*(bool *)*context)
-            count_active(http, -1);
+            qk__count_active(http, -1);
         free(*context);
         *context = NULL;
     }
@@ -261,7 +263,7 @@ static void first_request(qk__http *http, struct MHD_Connection *connection)
     bool *counted = info ? info->socket_context : NULL;
     if (counted && *counted) {
         *counted = false;
-        count_active(http, -1);
+        qk__count_active(http, -1);
     }
 }
 
@@ -304,15 +306,19 @@ static void completed(void *user, struct MHD_Connection *connection, void **slot
     if (request->settled)
         request->settled(request, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     qk__http *http = request->http;
+    const qk__route *route = request->route;
+    if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK && request->status < 500 && route &&
+        !route->while_stopping && route->handler != qk__get_watch)
+        atomic_fetch_add(&http->answered, 1);
     free_request(request);
-    count_active(http, -1);
+    qk__count_active(http, -1);
     *slot = NULL;
 }
 
 static void free_http(qk__http *http)
 {
-    if (http->stop_fd >= 0)
-        close(http->stop_fd);
+    if (http->bye_fd >= 0)
+        close(http->bye_fd);
     free(http->default_queue);
     pthread_cond_destroy(&http->idle);
     pthread_mutex_destroy(&http->lock);
@@ -345,9 +351,9 @@ static qk__http *new_http(const qk__http_options *options)
     http->idle_seconds = options->idle_seconds ? options->idle_seconds : IDLE_SECONDS;
     http->identity = options->identity;
     http->log = options->log;
-    http->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    http->bye_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     http->default_queue = strdup(options->default_queue);
-    if (http->stop_fd < 0 || !http->default_queue) {
+    if (http->bye_fd < 0 || !http->default_queue) {
         free_http(http);
         return NULL;
     }
@@ -373,7 +379,7 @@ static struct MHD_Daemon *start_daemon(qk__http *http, int listener, unsigned co
         0, NULL, NULL, answer, http, MHD_OPTION_EXTERNAL_LOGGER, log_line, http,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listener, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        http->idle_seconds, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        http->idle_seconds, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
         connection_changed, http, MHD_OPTION_END);
 }
@@ -407,23 +413,32 @@ qk_status qk__http_start(qk__http **out, const qk__http_options *options, qk_err
 void qk__http_refuse(qk__http *http)
 {
     atomic_store(&http->stopping, true);
-    (void)eventfd_write(http->stop_fd, 1);
 }
 
-/* Those who wait for an answer get it; those who have not even asked after a while do not. */
-static void drain(qk__http *http)
+/* True: no request is under way, and with `watchers` nobody watches any more. */
+static bool wait_idle(qk__http *http, int seconds, bool watchers)
 {
     struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += seconds;
+    bool busy = true, late = false;
+    pthread_mutex_lock(&http->lock);
+    while ((busy = http->active > 0 || (watchers && atomic_load(&http->watchers) > 0)) && !late)
+        late = pthread_cond_timedwait(&http->idle, &http->lock, &until) == ETIMEDOUT;
+    pthread_mutex_unlock(&http->lock);
+    return !busy;
+}
+
+/* Those who wait for an answer get it; those who have not even asked after a while do not. Watchers
+ * come last: what they are told is whether everybody was answered. */
+static void drain(qk__http *http)
+{
     struct pollfd backlog = { .fd = http->listener, .events = POLLIN };
     for (int i = 0; i < 100 && poll(&backlog, 1, 0) > 0; i++)
         poll(NULL, 0, 1); /* connections that wait to be accepted */
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += DRAIN_SECONDS;
-    pthread_mutex_lock(&http->lock);
-    while (http->active > 0 &&
-           pthread_cond_timedwait(&http->idle, &http->lock, &until) != ETIMEDOUT) {
-    }
-    pthread_mutex_unlock(&http->lock);
+    atomic_store(&http->drained, wait_idle(http, DRAIN_SECONDS, false));
+    (void)eventfd_write(http->bye_fd, 1);
+    (void)wait_idle(http, DRAIN_SECONDS, true);
 }
 
 void qk__http_stop(qk__http *http)
@@ -434,6 +449,11 @@ void qk__http_stop(qk__http *http)
     drain(http);
     MHD_stop_daemon(http->daemon);
     free_http(http);
+}
+
+uint64_t qk__http_answered(const qk__http *http)
+{
+    return atomic_load(&http->answered);
 }
 
 unsigned qk__http_watchers(const qk__http *http)

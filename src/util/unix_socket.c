@@ -155,24 +155,32 @@ static qk_status explain(const char *path, int problem, qk_error *err)
     }
 }
 
+/* 0, or an errno. */
+static int connect_new(int *out, int target, int64_t wait_us)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int problem = fd < 0 ? errno : connect_to(fd, target, wait_us);
+    if (problem && fd >= 0) {
+        close(fd);
+        fd = -1;
+    }
+    *out = fd;
+    return problem;
+}
+
 qk_status qk__unix_connect(int *out, const char *path, int64_t wait_us, qk_error *err)
 {
-    int problem = 0;
     *out = -1;
     int target = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (target < 0)
         return explain(path, errno, err);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        problem = errno;
-    else
-        problem = connect_to(fd, target, wait_us);
+    int problem = connect_new(out, target, wait_us);
     close(target);
-    if (problem) {
-        if (fd >= 0)
-            close(fd);
-        return explain(path, problem, err);
-    }
-    *out = fd;
-    return QK_OK;
+    return problem ? explain(path, problem, err) : QK_OK;
+}
+
+qk_status qk__unix_connect_to(int *out, int target, int64_t wait_us, qk_error *err)
+{
+    int problem = connect_new(out, target, wait_us);
+    return problem ? explain("the owner's socket", problem, err) : QK_OK;
 }

@@ -22,5 +22,7 @@ qk_status qk__unix_listen(int *out, const char *path, const char *like, qk_error
  * full), others (QK_EIO).
  */
 qk_status qk__unix_connect(int *out, const char *path, int64_t wait_us, qk_error *err);
+/* The same to a socket that was opened with O_PATH; the descriptor stays the caller's. */
+qk_status qk__unix_connect_to(int *out, int target, int64_t wait_us, qk_error *err);
 
 #endif

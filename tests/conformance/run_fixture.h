@@ -1,5 +1,6 @@
 /*
- * A store under test for runs, driven by hand: one "worker" that claims the node it is told to.
+ * A store under test for runs, driven by hand: one "worker" that claims the node it is told to. Each
+ * test runs on every durable opener of openers.c, those that others only run when asked too, on the machine's clock; RUNS_MAIN sees to that.
  */
 #ifndef TESTS_CONFORMANCE_RUN_FIXTURE_H
 #define TESTS_CONFORMANCE_RUN_FIXTURE_H
@@ -20,10 +21,13 @@
 
 #include "queue/queue_internal.h"
 #include "store/store.h"
+#include "suite.h"
 
 #define NODE_PARENTS 4
 
 struct runs {
+    suite suite; /* what openers know of a test */
+    bool begun;
     char path[512];
     qk_queue *queue;
     qk_store *store;
@@ -36,14 +40,31 @@ struct node {
     const char *after[NODE_PARENTS];
     qk_dependency_mode mode;
     bool dag, continues;
+    int64_t timeout_us; /* 0: none */
 };
 
+/* The opener of the group that runs. */
+static const suite_opener *runs_opener;
+
+/* After qk_queue_close, too: what the opener has begun, an owner say, goes on. */
 static inline void runs_open(struct runs *f)
 {
     qk_error err = QK_ERROR_INIT;
-    if (qk_queue_open(&f->queue, f->path, NULL, &err))
+    if (!f->begun && runs_opener->begin)
+        runs_opener->begin(&f->suite);
+    f->begun = true;
+    if (qk_queue_open(&f->queue, f->path, &f->suite.options, &err))
         fail_msg("%s", err.message);
     f->store = qk__queue_store(f->queue);
+}
+
+static inline void runs_close(struct runs *f)
+{
+    qk_queue_close(f->queue);
+    f->queue = NULL;
+    if (f->begun && runs_opener->end)
+        runs_opener->end(&f->suite);
+    f->begun = false;
 }
 
 static inline int runs_setup(void **state)
@@ -54,6 +75,9 @@ static inline int runs_setup(void **state)
     assert_non_null(f);
     snprintf(f->path, sizeof(f->path), "%s/runs-%d-%d.duckdb", folder ? folder : "/tmp",
              (int)getpid(), number++);
+    f->suite.opener = runs_opener;
+    f->suite.options = (qk_queue_options)QK_QUEUE_OPTIONS_INIT;
+    snprintf(f->suite.url, sizeof(f->suite.url), "%s", f->path);
     runs_open(f);
     *state = f;
     return 0;
@@ -62,17 +86,32 @@ static inline int runs_setup(void **state)
 static inline int runs_teardown(void **state)
 {
     struct runs *f = *state;
-    qk_queue_close(f->queue);
-    unlink(f->path);
+    runs_close(f);
+    if (runs_opener->dispose)
+        runs_opener->dispose(&f->suite);
     free(f);
     return 0;
 }
 
+static inline int runs_main(const struct CMUnitTest *tests, size_t count)
+{
+    const char *only = getenv("SUITE_OPENER");
+    int failed = 0;
+    for (size_t i = 0; i < suite_opener_count; i++) {
+        runs_opener = &suite_openers[i];
+        if (runs_opener->durable && (!only || strcmp(only, runs_opener->name) == 0))
+            failed += _cmocka_run_group_tests(runs_opener->name, tests, count, NULL, NULL);
+    }
+    return failed;
+}
+
+/* What main returns. */
+#define RUNS_MAIN(tests) runs_main(tests, sizeof(tests) / sizeof(*(tests)))
 #define RUNS_TEST(function) cmocka_unit_test_setup_teardown(function, runs_setup, runs_teardown)
 
 static inline void reopen(struct runs *f)
 {
-    qk_queue_close(f->queue);
+    runs_close(f);
     runs_open(f);
 }
 
@@ -80,21 +119,22 @@ static inline void fill_jobs(qk__new_job *jobs, qk_id (*needs)[NODE_PARENTS],
                              const struct node *nodes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        jobs[i] = (qk__new_job){ .id = qk_id_new(),
-                                 .ignore_backpressure = true,
-                                 .continue_on_failure = nodes[i].continues,
-                                 .priority = 50,
-                                 .mode = (uint8_t)nodes[i].mode,
-                                 .max_attempts = 1,
-                                 .max_lost = 3,
-                                 .timeout_us = INT64_MAX,
-                                 .backoff_factor = 2,
-                                 .kind = nodes[i].dag ? "dag" : "task",
-                                 .queue = "default",
-                                 .payload = "null",
-                                 .payload_length = 4,
-                                 .node = nodes[i].name,
-                                 .needs = needs[i] };
+        jobs[i] =
+            (qk__new_job){ .id = qk_id_new(),
+                           .ignore_backpressure = true,
+                           .continue_on_failure = nodes[i].continues,
+                           .priority = 50,
+                           .mode = (uint8_t)nodes[i].mode,
+                           .max_attempts = 1,
+                           .max_lost = 3,
+                           .timeout_us = nodes[i].timeout_us ? nodes[i].timeout_us : INT64_MAX,
+                           .backoff_factor = 2,
+                           .kind = nodes[i].dag ? "dag" : "task",
+                           .queue = "default",
+                           .payload = "null",
+                           .payload_length = 4,
+                           .node = nodes[i].name,
+                           .needs = needs[i] };
         for (size_t k = 0; k < NODE_PARENTS && nodes[i].after[k]; k++) {
             for (size_t j = 0; j < i; j++) {
                 if (strcmp(nodes[j].name, nodes[i].after[k]) == 0)

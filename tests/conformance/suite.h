@@ -44,7 +44,7 @@ typedef struct suite_opener {
     void (*begin)(suite *s); /* before the handle under test opens; NULL: nothing */
     void (*end)(suite *s); /* after it has closed */
     void (*dispose)(suite *s); /* what a finished test leaves behind; NULL: nothing */
-    bool asked; /* only when SUITE_OPENER names it: its outcome depends on timing */
+    bool asked; /* only when SUITE_OPENER names it, and for runs: it takes long */
 } suite_opener;
 
 struct suite {

@@ -21,7 +21,7 @@ static qk_id id_of(struct runs *f, qk_id run, const char *name)
 /* Expands the claimed node to a run of one node that needs `needed`. */
 static qk_status expand_to_need(struct runs *f, const qk_lease *lease, qk_id needed, qk_error *err)
 {
-    static const struct node one[] = { { "inner", { 0 }, QK_MODE_ALL, false, false } };
+    static const struct node one[] = { { "inner", { 0 }, QK_MODE_ALL, false, false, 0 } };
     qk__new_job job[1];
     qk_id needs[1][NODE_PARENTS], child;
     qk__new_run run = { .id = qk_id_new(), .name = "child" };
@@ -32,9 +32,9 @@ static qk_status expand_to_need(struct runs *f, const qk_lease *lease, qk_id nee
 }
 
 static const struct node nested[] = {
-    { "first", { 0 }, QK_MODE_ALL, false, false },
-    { "sub", { "first" }, QK_MODE_ALL, true, false },
-    { "report", { "sub" }, QK_MODE_ALL_DONE, false, false },
+    { "first", { 0 }, QK_MODE_ALL, false, false, 0 },
+    { "sub", { "first" }, QK_MODE_ALL, true, false, 0 },
+    { "report", { "sub" }, QK_MODE_ALL_DONE, false, false, 0 },
 };
 
 static void test_needs__sub_dag_cannot_wait_for_itself(void **state)
@@ -69,7 +69,7 @@ static void test_needs__circle_through_other_runs_is_refused(void **state)
 {
     struct runs *f = *state;
     qk_error err = QK_ERROR_INIT;
-    static const struct node deeper[] = { { "deep", { 0 }, QK_MODE_ALL, true, false } };
+    static const struct node deeper[] = { { "deep", { 0 }, QK_MODE_ALL, true, false, 0 } };
     qk_id run = submit(f, "outer", nested, 3);
     qk_id report = id_of(f, run, "report"), outsider;
     qk_job_options options = QK_JOB_OPTIONS_INIT;
@@ -86,7 +86,7 @@ static void test_needs__circle_through_other_runs_is_refused(void **state)
 
     qk__new_job job[1];
     qk_id needs[1][NODE_PARENTS];
-    static const struct node late[] = { { "late", { 0 }, QK_MODE_ALL, false, false } };
+    static const struct node late[] = { { "late", { 0 }, QK_MODE_ALL, false, false, 0 } };
     fill_jobs(job, needs, late, 1);
     needs[0][0] = id_of(f, run, "sub");
     job[0].needs_count = 1;
@@ -144,8 +144,8 @@ static void test_purge__keeps_the_runs_that_live_jobs_need(void **state)
 {
     struct runs *f = *state;
     qk_error err = QK_ERROR_INIT;
-    static const struct node two[] = { { "x", { 0 }, QK_MODE_ALL, false, false },
-                                       { "y", { 0 }, QK_MODE_ALL, false, false } };
+    static const struct node two[] = { { "x", { 0 }, QK_MODE_ALL, false, false, 0 },
+                                       { "y", { 0 }, QK_MODE_ALL, false, false, 0 } };
     qk_id run = submit(f, "outer", nested, 3);
     work(f, "first", QK_VERDICT_ACK, "1");
     expand(f, "sub", "child", two, 2);
@@ -223,5 +223,5 @@ int main(void)
         RUNS_TEST(test_purge__keeps_the_runs_that_live_jobs_need),
         RUNS_TEST(test_purge__never_takes_the_parent_of_a_new_job),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUNS_MAIN(tests);
 }

@@ -51,5 +51,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RUNS_TEST(test_runs__shown_and_changed),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUNS_MAIN(tests);
 }

@@ -97,6 +97,26 @@ static void test_expand__failed_child_fails_its_node(void **state)
     assert_text(f, run, "outer|failed|1|0|0|1");
 }
 
+/* A process that leaves gives back what it has claimed, not what it has expanded. */
+static void test_expand__outlives_who_did_it(void **state)
+{
+    struct runs *f = *state;
+    struct node outer[] = { { .name = "sub", .dag = true, .timeout_us = 3600000000 },
+                            { .name = "free" } };
+    struct node inner[] = { { .name = "x" } };
+    qk_id run = submit(f, "outer", outer, 2);
+    (void)expand(f, "sub", "inner", inner, 1);
+    qk_claims *held = take(f, "free");
+    qk_claims_free(held);
+    qk_queue_close(f->queue);
+    runs_open(f);
+    assert_answer(f, "SELECT node_name, status FROM jobs ORDER BY node_name",
+                  "free|pending\nsub|claimed\nx|pending\n");
+    work(f, "x", QK_VERDICT_ACK, NULL);
+    work(f, "free", QK_VERDICT_ACK, NULL);
+    assert_text(f, run, "outer|done|2|2|0|0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +127,7 @@ int main(void)
         RUNS_TEST(test_failure__skips_with_its_root_cause),
         RUNS_TEST(test_expand__child_ends_its_node),
         RUNS_TEST(test_expand__failed_child_fails_its_node),
+        RUNS_TEST(test_expand__outlives_who_did_it),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUNS_MAIN(tests);
 }

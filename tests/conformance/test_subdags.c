@@ -270,5 +270,5 @@ int main(void)
         RUNS_TEST(test_factory__without_a_dag_fails_the_node),
         RUNS_TEST(test_add_nodes__run_waits_for_them),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUNS_MAIN(tests);
 }

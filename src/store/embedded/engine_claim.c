@@ -87,20 +87,13 @@ static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t 
 
 #define KINDS_ON_STACK 64
 
-/* Other processes do not expand sub-DAGs: the protocol has no words for it yet. */
-static bool is_for_owner(const char *kind)
-{
-    return strcmp(kind, "dag") == 0 || strncmp(kind, "dag:", 4) == 0;
-}
-
 static size_t find_kinds(const qk__engine *engine, const qk__claim_request *request,
                          uint32_t *kinds)
 {
     size_t count = 0;
     for (size_t i = 0; i < request->kind_count && count < KINDS_ON_STACK; i++) {
         uint32_t symbol = symbol_find(engine, request->kinds[i], strlen(request->kinds[i]));
-        bool able = request->holder.peer == 0 || !is_for_owner(request->kinds[i]);
-        if (symbol != NIL && able) {
+        if (symbol != NIL) {
             kinds[count++] = symbol;
         }
     }
@@ -201,7 +194,8 @@ static size_t claimed_before(qk__engine *engine, const qk__claim_request *reques
         for (uint32_t index = engine->leases.items[i].head; index != NIL && count < request->max;
              index = job_at(engine, index)->next) {
             const struct extra *extra = job_at(engine, index)->extra;
-            if (extra->holder.peer == request->holder.peer &&
+            bool waits = (job_at(engine, index)->flags & JF_WAITING) != 0;
+            if (!waits && extra->holder.peer == request->holder.peer &&
                 extra->holder.token == request->holder.token) {
                 fill_grant(engine, job_at(engine, index), true, &grants[count++]);
             }

@@ -88,8 +88,11 @@ static qk_status find_existing(qk__engine *engine, qk_enqueued *out, const qk__n
 {
     const char *kind = NULL;
     const char *queue = NULL;
-    uint32_t index = job->id_given ? job_find(engine, job->id) : NIL; /* a fresh id is new */
+    uint32_t index = job_find(engine, job->id);
     *found = true;
+    if (index != NIL && !job->id_given) {
+        return QK_ECONFLICT; /* said to be new, and is not */
+    }
     if (index != NIL) {
         const struct policy *policy = policy_of(engine, job_at(engine, index));
         kind = engine->symbols.text[policy->kind];

@@ -239,8 +239,8 @@ qk_status qk__engine_give_back(qk__engine *engine, qk__now now, uint64_t peer)
         for (uint32_t index = engine->leases.items[i].head, next; index != NIL; index = next) {
             struct job *job = job_at(engine, index);
             next = job->next;
-            if (job->extra->holder.peer != peer) {
-                continue; /* another process runs it, and the next owner will hear of it */
+            if (job->extra->holder.peer != peer || (job->flags & JF_WAITING) != 0) {
+                continue; /* another process runs it, or nobody: it waits for its child run */
             }
             qk_outcome back = { .lease = { job->id, job->attempt,
                                            engine->symbols.text[job->extra->worker] },

@@ -325,9 +325,35 @@ static void hold_nodes(qk__engine *engine, const struct run *run)
     }
 }
 
+static int by_index(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a;
+    uint32_t right = *(const uint32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* Each node once: a place in memory that was freed and taken again by the same run, as with every
+ * further image of a job in a replay, is listed twice. A walk through nested runs would double at
+ * each level. */
+static void tidy(const qk__engine *engine, struct run *run)
+{
+    size_t kept = 0;
+    if (run->node_count > 0) {
+        qsort(run->nodes, run->node_count, sizeof *run->nodes, by_index);
+    }
+    for (size_t i = 0; i < run->node_count; i++) {
+        bool again = kept > 0 && run->nodes[kept - 1] == run->nodes[i];
+        if (!again && is_node(engine, run, run->nodes[i])) {
+            run->nodes[kept++] = run->nodes[i];
+        }
+    }
+    run->node_count = kept;
+}
+
 /* Recursion ends with the nesting limit. */
 void run_hold(qk__engine *engine, struct run *run)
 {
+    tidy(engine, run);
     uint32_t above = qk_id_is_none(run->parent_job) ? NIL : job_find(engine, run->parent_job);
     const struct job *node = above == NIL ? NULL : job_at(engine, above);
     const struct run *outer = node == NULL ? NULL : run_of(engine, node);

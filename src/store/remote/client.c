@@ -37,20 +37,18 @@ struct qk__exchange {
     CURLM *multi;
     CURL *easy;
     int fd; /* of the connection, which is libcurl's */
-    int target; /* the socket's file; -1: none */
     bool connected; /* has had its connection */
     bool fresh; /* the request is the first of the connection */
     bool attached, done, waits, lines, paused;
     bool cancelled; /* by qk__client_stop; under the client's lock */
     CURLcode result;
-    qk_error trouble; /* of connecting */
     qk__buffer reply;
     size_t at; /* consumed of the reply, when read in lines */
     int64_t heard_us, used_us;
 };
 
 struct qk__client {
-    char *socket;
+    int target; /* the socket's file as it was found: whoever replaces it is not meant */
     struct curl_slist *headers;
     int64_t patience_us;
     pthread_mutex_t lock;
@@ -85,19 +83,10 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
 }
 
 /* The socket by way of a descriptor, since its path may be longer than an address. */
-static bool find_socket(qk__exchange *exchange)
+static bool name_socket(qk__exchange *exchange)
 {
     char path[32];
-    if (exchange->target >= 0)
-        close(exchange->target);
-    exchange->target = open(exchange->client->socket, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    if (exchange->target < 0) {
-        int problem = errno;
-        qk__error_errno(&exchange->trouble, problem == ENOENT ? QK_ESTORE : QK_EIO, problem,
-                        "cannot reach the store's owner at %s", exchange->client->socket);
-        return false;
-    }
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", exchange->target);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", exchange->client->target);
     return curl_easy_setopt(exchange->easy, CURLOPT_UNIX_SOCKET_PATH, path) == CURLE_OK;
 }
 
@@ -120,8 +109,6 @@ static void exchange_free(qk__exchange *exchange)
         curl_easy_cleanup(exchange->easy);
     if (exchange->multi)
         curl_multi_cleanup(exchange->multi);
-    if (exchange->target >= 0)
-        close(exchange->target);
     qk__buffer_dispose(&exchange->reply);
     free(exchange);
 }
@@ -147,7 +134,7 @@ static qk__exchange *exchange_new(qk__client *client)
     if (!exchange)
         return NULL;
     exchange->client = client;
-    exchange->fd = exchange->target = -1;
+    exchange->fd = -1;
     qk__buffer_init(&exchange->reply, REPLY_MAX);
     exchange->multi = curl_multi_init();
     exchange->easy = curl_easy_init();
@@ -201,7 +188,6 @@ static qk__exchange *acquire(qk__client *client, bool waits, qk_error *err)
     exchange->waits = waits;
     exchange->cancelled = exchange->done = exchange->paused = exchange->lines = false;
     exchange->at = 0;
-    exchange->trouble = (qk_error)QK_ERROR_INIT;
     qk__buffer_clear(&exchange->reply);
     pthread_mutex_lock(&client->lock);
     exchange->next = client->busy;
@@ -335,13 +321,8 @@ static qk_status begin(qk__exchange *exchange, const qk__call *call, qk_error *e
     char url[2048];
     CURL *easy = exchange->easy;
     exchange->fresh = !exchange->connected;
-    if (exchange->fresh && !find_socket(exchange)) {
-        if (err)
-            *err = exchange->trouble;
-        if (err && err->system_errno == ENOENT)
-            err->system_errno = ECONNREFUSED;
-        return exchange->trouble.code ? exchange->trouble.code : QK_ENOMEM;
-    }
+    if (exchange->fresh && !name_socket(exchange))
+        return qk__error(err, QK_ENOMEM, "out of memory for a request");
     if ((size_t)snprintf(url, sizeof(url), BASE "%s", call->path) >= sizeof(url))
         return qk__error(err, QK_EINVAL, "the request is too long: use shorter names");
     bool post = strcmp(call->method, "POST") == 0;
@@ -511,21 +492,41 @@ void qk__exchange_close(qk__exchange *exchange)
     release(exchange, exchange->done && exchange->result == CURLE_OK);
 }
 
+static qk_status find_socket(int *out, const char *socket, qk_error *err)
+{
+    *out = open(socket, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (*out >= 0)
+        return QK_OK;
+    int problem = errno == ENOENT ? ECONNREFUSED : errno;
+    return qk__error_errno(err, problem == ECONNREFUSED ? QK_ESTORE : QK_EIO, problem,
+                           "cannot reach the store's owner at %s", socket);
+}
+
+int qk__client_target(const qk__client *client)
+{
+    return client->target;
+}
+
 qk_status qk__client_new(qk__client **out, const char *socket, int64_t patience_us, qk_error *err)
 {
     char protocol[64];
+    int target;
     *out = NULL;
     pthread_once(&once, start_curl);
+    qk_status rc = find_socket(&target, socket, err);
+    if (rc)
+        return rc;
     qk__client *client = calloc(1, sizeof(*client));
-    if (client) {
+    if (!client)
+        close(target);
+    else {
         pthread_mutex_init(&client->lock, NULL);
         client->patience_us = patience_us;
-        client->socket = strdup(socket);
+        client->target = target;
         snprintf(protocol, sizeof(protocol), "%s: %d", QK__PROTOCOL_HEADER, QK__PROTOCOL);
         client->headers = curl_slist_append(NULL, protocol);
         if (client->headers && curl_slist_append(client->headers, "Expect:") &&
-            curl_slist_append(client->headers, "Content-Type: application/json") &&
-            client->socket) {
+            curl_slist_append(client->headers, "Content-Type: application/json")) {
             *out = client;
             return QK_OK;
         }
@@ -558,6 +559,6 @@ void qk__client_free(qk__client *client)
     }
     curl_slist_free_all(client->headers);
     pthread_mutex_destroy(&client->lock);
-    free(client->socket);
+    close(client->target);
     free(client);
 }

@@ -22,7 +22,10 @@ typedef struct qk__call {
     bool hasty; /* fails after `patience` without asking whether the other lives */
 } qk__call;
 
+/* Of the process that listens at the socket now: one that takes its place there is not spoken to. */
 qk_status qk__client_new(qk__client **out, const char *socket, int64_t patience_us, qk_error *err);
+/* O_PATH descriptor of the socket; the client's. */
+int qk__client_target(const qk__client *client);
 /* No call may be under way. NULL-safe. */
 void qk__client_free(qk__client *client);
 /* Ends the calls that wait, now and later. Does not block. */

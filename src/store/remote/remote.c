@@ -3,18 +3,12 @@
  */
 #include "store/remote/remote_internal.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "store/protocol.h"
 #include "store/remote/wire.h"
-#include "util/unix_socket.h"
-
-#define WATCH_WAIT_US INT64_C(2000000)
 
 void remote_body(const struct remote *store, qk__buffer *body)
 {
@@ -297,6 +291,17 @@ static const struct qk_store_ops operations = {
     .limit = remote_limit,
     .backup = remote_backup,
     .metrics = remote_metrics,
+    .submit_run = remote_submit_run,
+    .expand = remote_expand,
+    .add_nodes = remote_add_nodes,
+    .run_get = remote_run_get,
+    .run_list = remote_run_list,
+    .run_tree = remote_run_tree,
+    .run_node = remote_run_node,
+    .run_wait = remote_run_wait,
+    .run_cancel = remote_run_cancel,
+    .run_pause = remote_run_pause,
+    .run_retry = remote_run_retry,
     .upstream = remote_upstream,
     .result = remote_result,
     .get = remote_get_job,
@@ -371,19 +376,4 @@ qk_status qk__remote_open(qk_store **out, const qk__remote_options *options, qk_
     }
     *out = &store->base;
     return QK_OK;
-}
-
-qk_status qk__remote_watch(int *out, const char *socket, qk_error *err)
-{
-    static const char request[] = "GET /api/v1/watch HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-    qk_status rc = qk__unix_connect(out, socket, WATCH_WAIT_US, err);
-    if (!rc &&
-        send(*out, request, sizeof(request) - 1, MSG_NOSIGNAL) != (ssize_t)sizeof(request) - 1) {
-        close(*out);
-        *out = -1;
-        rc = qk__error(err, QK_ESTORE, "the process that owns the store cut the connection");
-        if (err)
-            err->system_errno = ECONNREFUSED;
-    }
-    return rc;
 }

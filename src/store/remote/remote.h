@@ -29,8 +29,10 @@ typedef struct qk__remote_options {
  * (no permission, or it has another file open under that name). */
 qk_status qk__remote_open(qk_store **out, const qk__remote_options *options, qk_error *err);
 
-/* A connection that the owner answers or drops only when it ends. *out: a descriptor for poll, to be
- * closed; anything readable on it means the end. Errors as above. */
-qk_status qk__remote_watch(int *out, const char *socket, qk_error *err);
+/* A connection to the same owner that he answers or drops only when he ends. *out: a descriptor for
+ * poll, to be closed; anything readable on it means the end. Errors as above. */
+qk_status qk__remote_watch(int *out, qk_store *store, qk_error *err);
+/* True: he has ended, and in order. What he has not answered he has not done. Any thread. */
+bool qk__remote_said_goodbye(int watch);
 
 #endif

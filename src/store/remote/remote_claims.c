@@ -37,6 +37,8 @@ static void put_request(const struct remote *store, qk__buffer *body,
     wire_seconds(body, "lease_seconds", request->lease_us);
     wire_number(body, "peer", (int64_t)store->peer);
     wire_number(body, "token", (int64_t)request->holder.token);
+    if (!qk_id_is_none(request->root_run))
+        wire_id(body, "run", request->root_run);
     wire_true(body, "again", again);
     wire_true(body, "exact", true);
     qk__buffer_append(body, "}", 1);

@@ -55,6 +55,19 @@ qk_status remote_get(struct remote *store, const char *path, json_t **json, qk_e
 void remote_body(const struct remote *store, qk__buffer *body);
 /* The answer made no sense. */
 qk_status remote_nonsense(qk_error *err);
+/* A list whose items come one per line; each was read as JSON. */
+struct remote_lines {
+    json_t **items;
+    size_t count, capacity;
+    bool more;
+};
+/* GET; disposes of `path`. Dispose of *out in any case. */
+qk_status remote_read_lines(struct remote *store, struct remote_lines *out, qk__buffer *path,
+                            qk_error *err);
+void remote_lines_dispose(struct remote_lines *list);
+/* QK_ETOOLARGE; disposes of `body`. */
+qk_status remote_too_large(const struct remote *store, qk__buffer *body, size_t count,
+                           qk_error *err);
 int64_t remote_now(const struct remote *store);
 
 qk_status remote_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
@@ -77,6 +90,22 @@ qk_status remote_list(qk_store *base, qk_job_list **out, const qk_job_filter *fi
                       qk_error *err);
 qk_status remote_upstream(qk_store *base, qk__upstream **out, qk_id job, qk_error *err);
 qk_status remote_result(qk_store *base, char **out, qk_id job, qk_error *err);
+qk_status remote_submit_run(qk_store *base, qk_enqueued *out, const qk__new_run *run,
+                            const qk__new_job *jobs, size_t count, qk_error *err);
+qk_status remote_expand(qk_store *base, qk_id *child, const qk_lease *lease, const qk__new_run *run,
+                        const qk__new_job *jobs, size_t count, qk_error *err);
+qk_status remote_add_nodes(qk_store *base, const qk_lease *lease, const qk__new_job *jobs,
+                           size_t count, qk_error *err);
+qk_status remote_run_get(qk_store *base, qk_run **out, qk_id run, qk_error *err);
+qk_status remote_run_list(qk_store *base, qk_run_list **out, const qk_run_filter *filter,
+                          qk_error *err);
+qk_status remote_run_tree(qk_store *base, qk_run_tree **out, qk_id run, qk_error *err);
+qk_status remote_run_node(qk_store *base, qk_id *out, qk_id run, const char *node, qk_error *err);
+qk_status remote_run_wait(qk_store *base, qk_run_progress *out, qk_id run,
+                          const qk_run_progress *seen, int64_t timeout_us, qk_error *err);
+qk_status remote_run_cancel(qk_store *base, qk_id run, qk_error *err);
+qk_status remote_run_pause(qk_store *base, qk_id run, bool paused, qk_error *err);
+qk_status remote_run_retry(qk_store *base, qk_id run, const qk_id *from, qk_error *err);
 void remote_counters(qk_store *base, qk_counters *out);
 void remote_metrics(qk_store *base, qk_metrics *out);
 qk_status remote_backup(qk_store *base, const char *path, const qk_backup_options *options,

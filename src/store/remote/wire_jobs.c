@@ -144,6 +144,9 @@ static bool fill_claim(qk_claimed *claim, const json_t *json, char **at)
                 wire_get_number(&max_attempts, json, "max_attempts") &&
                 wire_get_seconds(&claim->timeout.us, json, "timeout_seconds") &&
                 wire_get_time(&claim->claimed_at, json, "claimed_at");
+    int64_t depth = 0;
+    (void)wire_get_number(&depth, json, "run_depth");
+    claim->run_depth = (int)depth;
     good = good && wire_get_id(&claim->run_id, json, "dag_run_id");
     for (size_t i = 0; i < CLAIM_TEXTS; i++) {
         texts[i] = put_key(at, json, claim_texts[i]);

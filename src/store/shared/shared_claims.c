@@ -65,9 +65,6 @@ static qk_status claim(struct inner *inner, void *args, unsigned lost, qk_error 
     const struct claim *call = args;
     qk_store *store = inner->store;
     qk__claim_request request = *call->request;
-    if (!inner->owner && !qk_id_is_none(request.root_run))
-        return qk__error(err, QK_EUNSUPPORTED,
-                         "another process has the file: a run is executed where it is owned");
     if (inner->owner && !lost)
         return store->ops->claim(store, call->out, &request, err);
     if (shared_is_interrupted(call->s, request.worker_id))

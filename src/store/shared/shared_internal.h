@@ -96,18 +96,15 @@ qk_status shared_run(struct shared *s, shared_fn fn, void *args, enum repeat rep
 qk_status shared_change(struct shared *s, shared_fn fn, void *args, enum repeat repeat,
                         qk_error *err);
 
-/* A slot with these arguments (in `struct <slot>_args *a`), as a shared_fn. A follower's store may lack
- * it: QK_EUNSUPPORTED. */
+/* A slot with these arguments (in `struct <slot>_args *a`), as a shared_fn. */
 #define FORWARD(slot, ...)                                                                         \
     static qk_status do_##slot(struct inner *inner, void *args, unsigned lost, qk_error *err)      \
     {                                                                                              \
         const struct slot##_args *a = args;                                                        \
         qk_store *store = inner->store;                                                            \
         (void)lost;                                                                                \
-        return store->ops->slot == NULL ? shared_lacks_slot(err)                                   \
-                                        : store->ops->slot(store, __VA_ARGS__, err);               \
+        return store->ops->slot(store, __VA_ARGS__, err);                                          \
     }
-qk_status shared_lacks_slot(qk_error *err);
 
 /* shared_ops.c, shared_claims.c, shared_rows.c */
 extern const struct qk_store_ops shared_ops;

@@ -5,16 +5,6 @@
 
 #include <string.h>
 
-#include "util/error.h"
-
-qk_status shared_lacks_slot(qk_error *err)
-{
-    return qk__error(
-        err, QK_EUNSUPPORTED,
-        "another process has the file, and runs cannot be reached through it: ask from "
-        "that process, or when it has ended");
-}
-
 struct complete_args {
     qk_status *statuses;
     const qk_outcome *outcomes;

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/remote/remote.h"
 #include "util/error.h"
 
 #define PAUSE_US 2000
@@ -114,6 +115,14 @@ static bool is_stopping(struct shared *s)
     return stopping;
 }
 
+/* The connection failed. *lost: what was asked may have happened. */
+static bool is_gone(const struct inner *inner, qk_status rc, const qk_error *problem, bool *lost)
+{
+    *lost = problem->system_errno == ECONNRESET && !qk__remote_said_goodbye(inner->watch);
+    return !inner->owner && rc == QK_ESTORE &&
+           (problem->system_errno == ECONNREFUSED || problem->system_errno == ECONNRESET);
+}
+
 qk_status shared_run(struct shared *s, shared_fn fn, void *args, enum repeat repeat, qk_error *err)
 {
     int64_t wait = s->patience_us, deadline = 0, pause = PAUSE_US;
@@ -129,17 +138,16 @@ qk_status shared_run(struct shared *s, shared_fn fn, void *args, enum repeat rep
         if (rc)
             return rc;
         rc = fn(inner, args, lost, &problem);
-        bool owner = inner->owner;
+        bool unanswered;
+        bool gone = is_gone(inner, rc, &problem, &unanswered);
         shared_unuse(inner);
-        bool gone = !owner && rc == QK_ESTORE &&
-                    (problem.system_errno == ECONNREFUSED || problem.system_errno == ECONNRESET);
         if (!gone || shared_now_us() >= deadline || is_stopping(s)) {
             if (rc && err)
                 *err = problem;
             return rc;
         }
         shared_retire(s, generation);
-        lost += problem.system_errno == ECONNRESET;
+        lost += unanswered;
         if (lost && repeat == ASK)
             return uncertain(s, err);
         pause_for(s, generation, pause);

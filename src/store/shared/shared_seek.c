@@ -124,17 +124,17 @@ static qk_status try_to_follow(struct shared *s, qk_error *err)
                                          .max_payload = s->config.max_payload,
                                          .patience_us = s->patience_us,
                                          .clock = s->config.clock };
-    qk_status rc = qk__remote_watch(&watch, s->socket, err);
+    qk_status rc = qk__remote_open(&store, &options, err);
     if (!rc)
-        rc = qk__remote_open(&store, &options, err);
+        rc = qk__remote_watch(&watch, store, err);
     struct inner *inner = rc ? NULL : new_inner(store, false, watch);
-    if (!rc && !inner) {
-        store->ops->close(store);
+    if (!rc && !inner)
         rc = qk__error(err, QK_ENOMEM, "out of memory");
-    }
     if (rc) {
         if (watch >= 0)
             close(watch);
+        if (store)
+            store->ops->close(store);
         return rc;
     }
     s->config.must_exist = true;

@@ -160,6 +160,26 @@ static const struct {
          ""),
     BODY("DELETE", "/api/v1/jobs?status=done&queue=default", ""),
     BODY("GET", "/api/v1/jobs/01900000-0000-7000-8000-000000000000?wait=0", ""),
+    BODY(
+        "POST", "/api/v1/runs",
+        "{\"id\":\"01900000-0000-7000-8000-000000000001\",\"fresh\":true,\"name\":\"r\",\"params\":{},"
+        "\"definition_text\":\"{}\",\"scheduled_for\":\"2026-11-01T02:00:00Z\",\"jobs\":[{\"kind\":"
+        "\"k\",\"node_name\":\"a\"},{\"kind\":\"dag\",\"node_name\":\"b\",\"factory\":\"f\","
+        "\"when\":\"a.n > 1\"}]}"),
+    BODY(
+        "POST", "/api/v1/claims/01900000-0000-7000-8000-000000000000/1/expand",
+        "{\"worker_id\":\"w\",\"run\":{\"name\":\"r\",\"jobs\":[{\"kind\":\"k\",\"node_name\":\"x\"}]}}"),
+    BODY("POST", "/api/v1/claims/01900000-0000-7000-8000-000000000000/1/nodes",
+         "{\"worker_id\":\"w\",\"jobs\":[{\"kind\":\"k\",\"node_name\":\"x\"}]}"),
+    BODY("GET", "/api/v1/runs?status=done,failed&roots_only=1&limit=5&id_suffix=abcdef&exact=1",
+         ""),
+    BODY("GET",
+         "/api/v1/runs/01900000-0000-7000-8000-000000000001/progress?seen=pending,1,0&wait=0", ""),
+    BODY("GET", "/api/v1/runs/01900000-0000-7000-8000-000000000001/tree", ""),
+    BODY("GET", "/api/v1/runs/01900000-0000-7000-8000-000000000001/nodes/a", ""),
+    BODY("POST", "/api/v1/runs/01900000-0000-7000-8000-000000000001/cancel", ""),
+    BODY("POST", "/api/v1/runs/01900000-0000-7000-8000-000000000001/pause", ""),
+    BODY("POST", "/api/v1/runs/01900000-0000-7000-8000-000000000001/retry", "{\"from\":\"a\"}"),
     BODY("GET", "/api/v1/stats", ""),
     BODY("GET", "/api/v1/histograms", ""),
     BODY("GET", "/api/v1/changes?seen=0&wait=0", ""),
@@ -319,13 +339,28 @@ static void test_protocol__another_is_refused(void **state)
     assert_non_null(strstr(answer, "\"store_version\""));
 }
 
+/* As followers write them. */
+static void test_query__is_decoded(void **state)
+{
+    static const char request[] =
+        "GET /api/v1/jobs?status=done%2Cfailed&queue=%2Fa%20b HTTP/1.1\r\nHost: x\r\n"
+        "Connection: close\r\n\r\n";
+    char answer[2048];
+    exchange(*state, request, sizeof(request) - 1, answer, sizeof(answer));
+    assert_non_null(strstr(answer, "HTTP/1.1 200"));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_mutated__are_answered_or_cut),   TEST(test_oversized__body_is_refused),
-        TEST(test_oversized__header_is_refused),   TEST(test_silent__connections_are_cut),
-        TEST(test_abandoned__claim_is_given_back), TEST(test_protocol__another_is_refused),
+        TEST(test_mutated__are_answered_or_cut),
+        TEST(test_oversized__body_is_refused),
+        TEST(test_oversized__header_is_refused),
+        TEST(test_silent__connections_are_cut),
+        TEST(test_abandoned__claim_is_given_back),
+        TEST(test_protocol__another_is_refused),
+        TEST(test_query__is_decoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
