@@ -245,7 +245,7 @@ qk_status top_screen_run(cli *cli, top_data *data, qk_duration interval)
     if (!terminal)
         return cli_error(&cli->err, QK_EUNSUPPORTED,
                          "this terminal is not known: set TERM, or use --once");
-    cli_interrupts_defer();
+    cli_interrupts_defer(1);
     set_up(&screen);
     do {
         draw(&screen);

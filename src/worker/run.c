@@ -131,6 +131,7 @@ static void judge(qk__slot *slot, qk_outcome *outcome)
 {
     qk_task *task = &slot->task;
 
+    outcome->run_time = qk_us(qk__pool_now(slot->pool) - slot->started_us);
     if (outcome->verdict == QK_VERDICT_ACK && !outcome->result) {
         outcome->result = task->result;
         task->result = NULL;
@@ -202,6 +203,8 @@ void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
     int64_t by = begin(slot, claim);
     if (atomic_load(&pool->keeper_at) > by)
         qk__keeper_kick(pool);
+    if (pool->on_started)
+        pool->on_started(pool->on_started_user, claim);
     if (slot->handler->fn)
         call_handler(slot, &outcome);
     else

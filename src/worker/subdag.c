@@ -87,6 +87,13 @@ static bool is_final(qk_status rc)
            rc == QK_ENOTFOUND || rc == QK_EUNSUPPORTED;
 }
 
+static void tell(const qk_task *task, qk_id child, const qk_dag *dag)
+{
+    const qk_worker *pool = task->slot->pool;
+    if (pool->on_expanded)
+        pool->on_expanded(pool->on_expanded_user, task->claim, child, dag);
+}
+
 static qk_status expand(qk_task *task, qk_dag *dag, qk_error *err)
 {
     qk__submission submission = { 0 };
@@ -97,6 +104,8 @@ static qk_status expand(qk_task *task, qk_dag *dag, qk_error *err)
         rc = store->ops->expand(store, &child, &task->claim->lease, &submission.run,
                                 submission.jobs, submission.count, err);
     qk__submission_dispose(&submission);
+    if (rc == QK_OK)
+        tell(task, child, dag);
     return rc;
 }
 
@@ -114,6 +123,8 @@ qk_status qk__subdag_run(qk_task *task, void *user, qk_error *err)
         qk_dag_free(dag);
         if (is_final(rc))
             qk_task_permanent(task);
+    } else if (rc == QK_OK) {
+        tell(task, child, NULL);
     }
     if (rc == QK_OK) {
         pthread_mutex_lock(&task->slot->lock);
