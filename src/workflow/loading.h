@@ -20,6 +20,7 @@
 typedef struct qk__param {
     qk_workflow_param open;
     const qk__yaml_node *key;
+    bool later; /* `with` has a ${…} for it */
 } qk__param;
 
 /* A list of texts in the arena. */
@@ -44,6 +45,13 @@ struct qk_workflow {
 
 typedef struct qk__loading qk__loading;
 
+/* How a sub-DAG is reached. */
+typedef struct qk__entry {
+    const qk__loading *outer; /* the workflow around */
+    const qk__yaml_node *with; /* in it; NULL: none */
+    qk__place place; /* of `with`, or of the task without one */
+} qk__entry;
+
 struct qk__loading {
     qk_workflow *out;
     qk__yaml tree;
@@ -52,8 +60,7 @@ struct qk__loading {
     const char **task_names; /* sorted, for dependencies; borrowed from the tree */
     size_t task_count;
     const qk_workflow_options *options;
-    const qk__loading *outer; /* the workflow that a dag: of it leads here from; NULL: none */
-    const qk__yaml_node *with; /* in the outer one; NULL: none */
+    const qk__entry *entry; /* NULL: it is no sub-DAG */
     int depth; /* 1 for the outermost */
     qk_error *err;
 };
@@ -90,8 +97,13 @@ qk_status qk__read_duration(const qk__loading *in, qk_duration *out, const qk__y
 /* A list of texts, or one text. */
 qk_status qk__read_texts(const qk__loading *in, qk__texts *out, const qk__yaml_node *node,
                          const char *key);
+/* Arguments of a command: a list of texts, of which all but the first may be empty. */
+qk_status qk__read_words(const qk__loading *in, qk__texts *out, const qk__yaml_node *node);
 /* A name that environment variables can have. */
 bool qk__is_variable(const char *name);
+
+/* The file has a task of that name. */
+bool qk__is_task(const qk__loading *in, const char *name);
 
 /* json.c: a node as JSON. Floats and whole numbers as they were written. */
 void qk__wf_put_json(qk__buffer *out, const qk__yaml_node *node);
@@ -161,9 +173,9 @@ qk_status qk__load_root(qk__loading *in);
 /* A path relative to the file's folder made absolute, in the arena. */
 qk_status qk__absolute(const qk__loading *in, const char **out, const char *path);
 
-/* workflow.c: as the public calls; `outer` and `with` as in qk__loading. */
+/* workflow.c: as the public calls; `entry` is how a sub-DAG is reached, NULL: it is none. */
 qk_status qk__workflow_load(qk_workflow **out, const char *path, const qk_workflow_options *options,
-                            const qk__loading *outer, const qk__yaml_node *with, qk_error *err);
+                            const qk__entry *entry, qk_error *err);
 /* A workflow without content that stands where `like` does; free it with qk_workflow_free. */
 qk_workflow *qk__workflow_new_like(const qk_workflow *like, const char *name);
 

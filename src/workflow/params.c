@@ -12,7 +12,7 @@
 #include "util/error.h"
 #include "util/json.h"
 #include "util/json_walk.h"
-#include "workflow/loading.h"
+#include "workflow/scope.h"
 
 static const char *const type_names[] = {
     "string", "integer", "number", "boolean", "list", "object"
@@ -190,8 +190,8 @@ static qk_status unknown_param(const qk__loading *in, const char *name)
 static qk_status unknown_with(const qk__loading *in, const qk__yaml_node *key)
 {
     char hint[320];
-    return qk__wrong_at(in->outer, key, "with: \"%.60s\" has no param \"%.60s\": %s", in->out->name,
-                        key->text, suggest_param(hint, in, key->text));
+    return qk__wrong_at(in->entry->outer, key, "with: \"%.60s\" has no param \"%.60s\": %s",
+                        in->out->name, key->text, suggest_param(hint, in, key->text));
 }
 
 /* A text becomes the JSON of the param's type, if it can. */
@@ -264,17 +264,32 @@ static qk_status take_json(const qk__loading *in)
 /* Literal values of `with`; those with ${…} come when the sub-DAG starts. */
 static qk_status take_with(const qk__loading *in)
 {
+    const qk__yaml_node *with = in->entry ? in->entry->with : NULL;
     qk_status rc = QK_OK;
-    for (size_t i = 0; !rc && in->with && i < in->with->count; i++) {
-        const qk__yaml_node *key = in->with->items[2 * i], *value = in->with->items[2 * i + 1];
+    for (size_t i = 0; !rc && with && i < with->count; i++) {
+        const qk__yaml_node *key = with->items[2 * i], *value = with->items[2 * i + 1];
         qk__param *param = find_param(in, key->text, key->length);
         if (!param)
             return unknown_with(in, key);
+        param->later = qk__has_template(value);
+        if (param->later)
+            continue;
         rc = qk__yaml_json(in, &param->open.value, value);
         if (!rc)
-            rc = check_value(in->outer, param, value->place, param->open.value);
+            rc = check_value(in->entry->outer, param, value->place, param->open.value);
     }
     return rc;
+}
+
+/* Of a sub-DAG: its node should have given it. */
+static qk_status missing(const qk__loading *in, const qk__param *param)
+{
+    if (in->entry)
+        return qk__wrong(in->entry->outer, in->entry->place, QK_EINVAL,
+                         "with: param \"%.60s\" of \"%.60s\" has no default: give it a value",
+                         param->open.name, in->out->name);
+    return qk__wrong_at(in, param->key, "param \"%.60s\" has no default: give it a value",
+                        param->open.name);
 }
 
 /* What has no value yet gets its default; all of them as one object. */
@@ -285,12 +300,11 @@ static qk_status settle(const qk__loading *in)
     qk__buffer_text(&json, "{");
     for (size_t i = 0; i < in->out->param_count; i++) {
         qk_workflow_param *param = &in->out->params[i].open;
-        if (!param->value)
+        if (!param->value && !in->out->params[i].later)
             param->value = param->fallback;
-        if (!param->value && !in->options->params_optional) {
+        if (!param->value && !in->options->params_optional && !in->out->params[i].later) {
             qk__buffer_dispose(&json);
-            return qk__wrong_at(in, in->out->params[i].key,
-                                "param \"%.60s\" has no default: give it a value", param->name);
+            return missing(in, &in->out->params[i]);
         }
         qk__wf_put_key(&json, param->name);
         qk__buffer_text(&json, param->value ? param->value : "null");

@@ -188,6 +188,26 @@ qk_status qk__read_texts(const qk__loading *in, qk__texts *out, const qk__yaml_n
     return rc;
 }
 
+qk_status qk__read_words(const qk__loading *in, qk__texts *out, const qk__yaml_node *node)
+{
+    const char **items = qk__arena_take(&in->out->arena, (node->count + 1) * sizeof(*items));
+    if (!items)
+        return qk__loading_no_memory(in);
+    if (node->count == 0)
+        return qk__wrong_type(in, node, "run", "a shell line, or a list of arguments");
+    for (size_t i = 0; i < node->count; i++) {
+        const qk__yaml_node *word = node->items[i];
+        items[i] = "";
+        if (i > 0 && word->type == QK__YAML_STRING && word->length == 0)
+            continue;
+        qk_status rc = qk__read_text(in, &items[i], word, "run");
+        if (rc)
+            return rc;
+    }
+    *out = (qk__texts){ items, node->count };
+    return QK_OK;
+}
+
 bool qk__is_variable(const char *name)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";

@@ -6,16 +6,16 @@
 #include <string.h>
 
 #include "util/error.h"
-#include "workflow/loading.h"
+#include "workflow/scope.h"
 
 /* True if the file is being loaded already, further out. */
 static bool leads_back(const qk__loading *in, const char *file)
 {
-    for (; in; in = in->outer) {
-        if (strcmp(in->out->file, file) == 0)
-            return true;
+    for (; strcmp(in->out->file, file) != 0; in = in->entry->outer) {
+        if (!in->entry)
+            return false;
     }
-    return false;
+    return true;
 }
 
 /* The path for messages: relative to where the outer file was found. */
@@ -32,7 +32,7 @@ static qk_status shown_path(const qk__loading *in, const char **out, const char 
     return QK_OK;
 }
 
-static qk_status from_file(qk__task_load *task, const qk__yaml_node *with)
+static qk_status from_file(qk__task_load *task, const qk__entry *entry)
 {
     const qk__loading *in = task->in;
     const char *path = NULL, *shown = NULL, *absolute = NULL;
@@ -51,7 +51,7 @@ static qk_status from_file(qk__task_load *task, const qk__yaml_node *with)
     }
     options.warn = in->options->warn;
     options.warn_user = in->options->warn_user;
-    rc = qk__workflow_load(&task->child, shown, &options, in, with, &problem);
+    rc = qk__workflow_load(&task->child, shown, &options, entry, &problem);
     /* What is wrong within the file names its own place; that it cannot be read is told here. */
     if (rc == QK_ENOTFOUND || rc == QK_EIO)
         return qk__wrong(in, task->work_node->place, rc, "dag: %s", problem.message);
@@ -60,7 +60,7 @@ static qk_status from_file(qk__task_load *task, const qk__yaml_node *with)
     return rc;
 }
 
-static qk_status in_place(qk__task_load *task, const qk__yaml_node *with)
+static qk_status in_place(qk__task_load *task, const qk__entry *entry)
 {
     qk__loading *in = task->in;
     qk_workflow_options options = QK_WORKFLOW_OPTIONS_INIT;
@@ -71,8 +71,7 @@ static qk_status in_place(qk__task_load *task, const qk__yaml_node *with)
                           .tree = in->tree,
                           .root = task->work_node,
                           .options = &options,
-                          .outer = in,
-                          .with = with,
+                          .entry = entry,
                           .depth = in->depth + 1,
                           .err = in->err };
     options.warn = in->options->warn;
@@ -92,13 +91,17 @@ qk_status qk__load_subdag(qk__task_load *task)
     if (with && with->type != QK__YAML_MAP)
         return qk__wrong_type(in, with, "with", "a map of params and values");
     if (with) {
-        qk_status rc = qk__yaml_json(in, &task->payload, with);
+        const qk__scope scope = { .task = task, .no_env = true };
+        qk_status rc = qk__scope_check_all(&scope, with);
+        if (!rc)
+            rc = qk__yaml_json(in, &task->payload, with);
         if (rc)
             return rc;
     }
+    const qk__entry entry = { in, with, with ? with->place : task->key->place };
     if (task->work_node->type == QK__YAML_MAP)
-        return in_place(task, with);
+        return in_place(task, &entry);
     if (task->work_node->type != QK__YAML_STRING)
         return qk__wrong_type(in, task->work_node, "dag", "a workflow file, or a map with tasks");
-    return from_file(task, with);
+    return from_file(task, &entry);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "util/error.h"
-#include "workflow/loading.h"
+#include "workflow/scope.h"
 
 static const struct {
     const char *key;
@@ -82,6 +82,11 @@ static int compare_name(const void *a, const void *b)
     return strcmp(a, *(const char *const *)b);
 }
 
+bool qk__is_task(const qk__loading *in, const char *name)
+{
+    return bsearch(name, in->task_names, in->task_count, sizeof(*in->task_names), compare_name);
+}
+
 static qk_status check_need(const qk__task_load *task, const char *need, const qk__yaml_node *node)
 {
     char hint[320];
@@ -89,8 +94,7 @@ static qk_status check_need(const qk__task_load *task, const char *need, const q
     const qk__loading *in = task->in;
     if (strcmp(need, task->key->text) == 0)
         return qk__wrong_at(in, node, "task \"%.60s\" needs itself: remove it", need);
-    if (qk_id_parse(&id, need) == QK_OK ||
-        bsearch(need, in->task_names, in->task_count, sizeof(*in->task_names), compare_name))
+    if (qk_id_parse(&id, need) == QK_OK || qk__is_task(in, need))
         return QK_OK;
     return qk__wrong_at(in, node, "needs: no task \"%.60s\": %s", need,
                         qk__suggest(hint, need, in->task_names, in->task_count));
@@ -148,12 +152,22 @@ static qk_status add_subdag(const qk__task_load *task, const qk_node_options *op
     return rc;
 }
 
+static qk_status read_when(const qk__task_load *task, const char **out)
+{
+    const qk__yaml_node *node = qk__yaml_get(task->map, "when", NULL);
+    const qk__scope scope = { .task = task, .no_item = true, .no_env = true, .claimed = true };
+    qk_status rc = qk__read_text(task->in, out, node, "when");
+    if (rc || !node)
+        return rc;
+    return qk__scope_check(&scope, node, 0, node->text, node->length);
+}
+
 static qk_status add_node(const qk__task_load *task)
 {
     qk_node_options options = QK_NODE_OPTIONS_INIT;
     qk_error problem = QK_ERROR_INIT;
     const qk__loading *in = task->in;
-    qk_status rc = qk__read_text(in, &options.when, qk__yaml_get(task->map, "when", NULL), "when");
+    qk_status rc = read_when(task, &options.when);
     if (rc)
         return rc;
     options.job = &task->job;
@@ -188,6 +202,14 @@ static qk_status note(const qk__task_load *task, const char *work_kind, bool is_
     return rc;
 }
 
+static qk_status read_files(const qk__task_load *task, qk__texts *out, const char *key)
+{
+    const qk__yaml_node *node = qk__yaml_get(task->map, key, NULL);
+    const qk__scope scope = { .task = task };
+    qk_status rc = qk__read_texts(task->in, out, node, key);
+    return rc || !node ? rc : qk__scope_check_all(&scope, node);
+}
+
 static qk_status load(qk__task_load *task)
 {
     const qk__yaml_node *over = NULL;
@@ -203,11 +225,9 @@ static qk_status load(qk__task_load *task)
     if (!rc)
         rc = read_mode(task);
     if (!rc)
-        rc = qk__read_texts(task->in, &task->inputs, qk__yaml_get(task->map, "inputs", NULL),
-                            "inputs");
+        rc = read_files(task, &task->inputs, "inputs");
     if (!rc)
-        rc = qk__read_texts(task->in, &task->outputs, qk__yaml_get(task->map, "outputs", NULL),
-                            "outputs");
+        rc = read_files(task, &task->outputs, "outputs");
     if (!rc)
         rc = task->work == QK__WORK_DAG ? qk__load_subdag(task) : qk__load_work(task);
     if (rc)

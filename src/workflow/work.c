@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "util/error.h"
-#include "workflow/loading.h"
+#include "dag/template.h"
+#include "workflow/scope.h"
 
 static void put_texts(qk__buffer *out, const char *key, const qk__texts *texts)
 {
@@ -18,17 +18,25 @@ static void put_texts(qk__buffer *out, const char *key, const qk__texts *texts)
     qk__buffer_text(out, "]");
 }
 
-/* "workflow": {…}; always there, so that whoever runs the task knows the file. */
-static void put_workflow(qk__buffer *out, const qk__task_load *task)
+/* {…}; always there, so that whoever runs the task knows the file. */
+static void put_workflow(qk__buffer *out, const qk__scope *scope, bool argv)
 {
+    const qk__task_load *task = scope->task;
     const qk_workflow *workflow = task->in->out;
-    qk__wf_put_key(out, "workflow");
+    const qk__texts values = { scope->values, scope->count };
     qk__buffer_text(out, "{");
     qk__wf_put_text(out, "file", workflow->file);
+    put_texts(out, "values", &values);
+    if (argv) {
+        qk__wf_put_key(out, "argv");
+        qk__buffer_text(out, "true");
+    }
     put_texts(out, "secrets", &workflow->secrets);
     put_texts(out, "environment", &workflow->environment);
-    put_texts(out, "inputs", &task->inputs);
-    put_texts(out, "outputs", &task->outputs);
+    if (!scope->no_item) { /* of the work, not of what makes its items */
+        put_texts(out, "inputs", &task->inputs);
+        put_texts(out, "outputs", &task->outputs);
+    }
     qk__buffer_text(out, "}");
 }
 
@@ -44,10 +52,11 @@ static qk_status put_cwd(qk__buffer *out, const qk__task_load *task)
     return rc;
 }
 
-static qk_status put_variable(qk__buffer *out, const qk__task_load *task, const qk__yaml_node *key,
+static qk_status put_variable(qk__buffer *out, const qk__scope *scope, const qk__yaml_node *key,
                               const qk__yaml_node *value)
 {
     const char *text = NULL;
+    const qk__task_load *task = scope->task;
     if (!qk__is_variable(key->text))
         return qk__wrong_at(task->in, key,
                             "env: \"%.60s\" cannot name a variable: use letters, digits and _",
@@ -56,6 +65,8 @@ static qk_status put_variable(qk__buffer *out, const qk__task_load *task, const 
         text = "";
     else {
         qk_status rc = qk__read_text(task->in, &text, value, key->text);
+        if (!rc)
+            rc = qk__scope_check_all(scope, value);
         if (rc)
             return rc;
     }
@@ -64,8 +75,9 @@ static qk_status put_variable(qk__buffer *out, const qk__task_load *task, const 
 }
 
 /* Those of the defaults that the task does not set, then the task's. */
-static qk_status put_env(qk__buffer *out, const qk__task_load *task)
+static qk_status put_env(qk__buffer *out, const qk__scope *scope)
 {
+    const qk__task_load *task = scope->task;
     const qk__yaml_node *own = qk__yaml_get(task->map, "env", NULL);
     const qk__yaml_node *all =
         task->in->defaults ? qk__yaml_get(task->in->defaults, "env", NULL) : NULL;
@@ -81,7 +93,7 @@ static qk_status put_env(qk__buffer *out, const qk__task_load *task)
         for (size_t i = 0; !rc && maps[m] && i < maps[m]->count; i++) {
             const qk__yaml_node *key = maps[m]->items[2 * i];
             if (m == 1 || !own || !qk__yaml_get(own, key->text, NULL))
-                rc = put_variable(out, task, key, maps[m]->items[2 * i + 1]);
+                rc = put_variable(out, scope, key, maps[m]->items[2 * i + 1]);
         }
     }
     qk__buffer_text(out, "}");
@@ -117,7 +129,7 @@ static qk_status put_limits(qk__buffer *out, const qk__task_load *task)
 }
 
 /* The shell's own arguments: text is the program, to which -e and -c are added. */
-static qk_status put_shell(qk__buffer *out, const qk__task_load *task)
+static qk_status put_shell(qk__buffer *out, const char **program, const qk__task_load *task)
 {
     const qk__yaml_node *node = qk__task_field(task->in, task->map, "shell");
     qk__texts shell = { NULL, 0 };
@@ -126,37 +138,69 @@ static qk_status put_shell(qk__buffer *out, const qk__task_load *task)
         return rc;
     if (node && shell.count == 0)
         return qk__wrong_type(task->in, node, "shell", "a program, or a list of arguments");
-    if (shell.count == 0)
-        qk__buffer_text(out, "\"/bin/sh\",");
-    for (size_t i = 0; i < shell.count; i++) {
-        qk__buffer_json_string(out, shell.items[i], strlen(shell.items[i]));
+    *program = shell.count ? shell.items[0] : "/bin/sh";
+    qk__buffer_json_string(out, *program, strlen(*program));
+    for (size_t i = 1; i < shell.count; i++) {
         qk__buffer_text(out, ",");
+        qk__buffer_json_string(out, shell.items[i], strlen(shell.items[i]));
     }
     if (!node || node->type != QK__YAML_LIST)
-        qk__buffer_text(out, "\"-e\",\"-c\",");
+        qk__buffer_text(out, ",\"-e\",\"-c\"");
     return QK_OK;
 }
 
-static qk_status put_argv(qk__buffer *out, const qk__task_load *task)
+static qk_status put_line(qk__buffer *out, qk__scope *scope, const qk__yaml_node *node)
 {
-    const qk__yaml_node *node = task->work_node;
-    const char *line = NULL;
-    qk__texts words;
-    qk_status rc;
-    qk__wf_put_key(out, "argv");
-    if (node->type != QK__YAML_LIST) {
-        qk__buffer_text(out, "[");
-        rc = qk__read_text(task->in, &line, node, "run");
-        if (!rc)
-            rc = put_shell(out, task);
-        if (!rc)
-            qk__buffer_json_string(out, line, strlen(line));
-        qk__buffer_text(out, "]");
+    const char *text = NULL;
+    const char *shell = NULL;
+    qk__buffer line;
+    qk_status rc = qk__read_text(scope->task->in, &text, node, "run");
+    qk__buffer_text(out, "[");
+    if (!rc)
+        rc = put_shell(out, &shell, scope->task);
+    if (rc)
         return rc;
+    qk__buffer_init(&line, QK__WORKFLOW_TEXT_MAX);
+    rc = qk__compile_shell(&line, scope, node, shell);
+    if (!rc && line.failed)
+        rc = qk__loading_no_memory(scope->task->in);
+    qk__buffer_text(out, ",");
+    qk__buffer_json_string(out, line.data ? line.data : "", line.length);
+    qk__buffer_text(out, "]");
+    qk__buffer_dispose(&line);
+    return rc;
+}
+
+/* [sh, -c, "… ${…}"]: there the value would be part of a command. */
+static qk_status check_script(const qk__scope *scope, const qk__yaml_node *words)
+{
+    bool script = false;
+    if (!qk__is_shell(words->items[0]->text))
+        return QK_OK;
+    for (size_t i = 1; i < words->count; i++) {
+        const char *word = words->items[i]->text;
+        bool option = (word[0] == '-' || word[0] == '+') && word[1] != '\0';
+        script = script || (option && word[1] != '-' && strchr(word, 'c'));
+        if (option)
+            continue;
+        if (script && qk__has_template(words->items[i]))
+            return qk__wrong_at(
+                scope->task->in, words->items[i],
+                "run: ${…} cannot stand in a shell's script, where it would be read "
+                "as code: write run as a line, or pass it as a further argument");
+        break;
     }
-    rc = qk__read_texts(task->in, &words, node, "run");
-    if (!rc && words.count == 0)
-        rc = qk__wrong_type(task->in, node, "run", "a shell line, or a list of arguments");
+    return QK_OK;
+}
+
+static qk_status put_words(qk__buffer *out, qk__scope *scope, const qk__yaml_node *node)
+{
+    qk__texts words;
+    qk_status rc = qk__read_words(scope->task->in, &words, node);
+    if (!rc)
+        rc = check_script(scope, node);
+    if (!rc)
+        rc = qk__scope_check_all(scope, node);
     for (size_t i = 0; !rc && i < words.count; i++) {
         qk__buffer_text(out, i ? "," : "[");
         qk__buffer_json_string(out, words.items[i], strlen(words.items[i]));
@@ -167,15 +211,20 @@ static qk_status put_argv(qk__buffer *out, const qk__task_load *task)
 
 static qk_status load_run(qk__task_load *task, qk__buffer *out)
 {
-    qk_status rc = put_argv(out, task);
+    const qk__yaml_node *node = task->work_node;
+    bool words = node->type == QK__YAML_LIST;
+    qk__scope scope = { .task = task };
+    task->kind = "command";
+    qk__wf_put_key(out, "argv");
+    qk_status rc = words ? put_words(out, &scope, node) : put_line(out, &scope, node);
     if (!rc)
         rc = put_cwd(out, task);
     if (!rc)
-        rc = put_env(out, task);
+        rc = put_env(out, &scope);
     if (!rc)
         rc = put_limits(out, task);
-    put_workflow(out, task);
-    task->kind = "command";
+    qk__wf_put_key(out, "workflow");
+    put_workflow(out, &scope, words && qk__has_template(node));
     return rc;
 }
 
@@ -192,22 +241,55 @@ static qk_status put_database(qk__buffer *out, const qk__task_load *task)
     return rc;
 }
 
-static qk_status load_sql(qk__task_load *task, qk__buffer *out)
+static qk_status put_sql(qk__buffer *out, qk__scope *scope, const qk__yaml_node *node,
+                         const char *key)
 {
     const char *text = NULL;
-    qk_status rc = qk__read_text(task->in, &text, task->work_node, "sql");
-    qk__wf_put_text(out, "sql", text);
+    qk__buffer sql;
+    qk_status rc = qk__read_text(scope->task->in, &text, node, key);
+    if (rc)
+        return rc;
+    qk__buffer_init(&sql, QK__WORKFLOW_TEXT_MAX);
+    rc = qk__compile_sql(&sql, scope, node);
+    if (!rc && sql.failed)
+        rc = qk__loading_no_memory(scope->task->in);
     if (!rc)
-        rc = put_database(out, task);
+        qk__wf_put_text(out, "sql", sql.data);
+    qk__buffer_dispose(&sql);
     if (!rc)
-        rc = put_cwd(out, task);
-    if (!rc)
-        rc = put_env(out, task);
+        rc = put_database(out, scope->task);
+    return rc ? rc : put_cwd(out, scope->task);
+}
+
+static qk_status load_sql(qk__task_load *task, qk__buffer *out)
+{
+    qk__scope scope = { .task = task };
+    qk_status rc = put_sql(out, &scope, task->work_node, "sql");
+    task->kind = "sql";
     if (!rc)
         rc = put_limits(out, task);
-    put_workflow(out, task);
-    task->kind = "sql";
+    qk__wf_put_key(out, "workflow");
+    put_workflow(out, &scope, false);
     return rc;
+}
+
+/* With ${…} in it the payload is wrapped, so that the worker knows to look. */
+static qk_status put_payload(qk__task_load *task, const qk__yaml_node *payload)
+{
+    qk__scope scope = { .task = task };
+    qk__buffer out;
+    qk_status rc = qk__scope_check_all(&scope, payload);
+    if (rc)
+        return rc;
+    if (!qk__has_template(payload) && !qk__yaml_get(task->map, "foreach", NULL))
+        return qk__yaml_json(task->in, &task->payload, payload);
+    qk__buffer_init(&out, QK__WORKFLOW_TEXT_MAX);
+    qk__buffer_text(&out, "{\"$workflow\":");
+    put_workflow(&out, &scope, false);
+    qk__wf_put_key(&out, "payload");
+    qk__wf_put_json(&out, payload);
+    qk__buffer_text(&out, "}");
+    return qk__keep_buffer(task->in, &task->payload, &out);
 }
 
 static qk_status load_kind(qk__task_load *task)
@@ -220,9 +302,7 @@ static qk_status load_kind(qk__task_load *task)
             rc = qk__wrong_at(task->in, task->work_node,
                               "kind: \"%s\" is built in: use run, sql, dag or foreach", taken[i]);
     }
-    if (!rc && payload)
-        rc = qk__yaml_json(task->in, &task->payload, payload);
-    return rc;
+    return rc || !payload ? rc : put_payload(task, payload);
 }
 
 qk_status qk__load_work(qk__task_load *task)
@@ -241,23 +321,24 @@ qk_status qk__load_work(qk__task_load *task)
 
 static qk_status put_over(qk__buffer *out, const qk__task_load *task, const qk__yaml_node *over)
 {
-    const char *text = NULL;
+    qk__scope scope = { .task = task, .no_item = true };
     if (over->type == QK__YAML_LIST) {
         qk__wf_put_key(out, "items");
         qk__wf_put_json(out, over);
         return QK_OK;
     }
-    qk_status rc = over->type == QK__YAML_STRING
-                       ? qk__read_text(task->in, &text, over, "foreach")
-                       : qk__wrong_type(task->in, over, "foreach",
-                                        "a list, ${…} of an upstream result, or SQL");
-    if (rc)
-        return rc;
-    qk__wf_put_text(out, "sql", text);
-    rc = put_database(out, task);
-    if (!rc)
-        rc = put_cwd(out, task);
-    put_workflow(out, task);
+    if (over->type != QK__YAML_STRING)
+        return qk__wrong_type(task->in, over, "foreach",
+                              "a list, ${…} of an upstream result, or SQL");
+    size_t span = qk__template_span(over->text, over->length);
+    if (span && span == over->length) {
+        qk__wf_put_key(out, "value");
+        qk__buffer_json_string(out, over->text + 2, span - 3);
+        return qk__scope_check(&scope, over, 2, over->text + 2, span - 3);
+    }
+    qk_status rc = put_sql(out, &scope, over, "foreach");
+    qk__wf_put_key(out, "workflow");
+    put_workflow(out, &scope, false);
     return rc;
 }
 

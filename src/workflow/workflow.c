@@ -91,15 +91,14 @@ static qk_status locate(qk_workflow *out, const char *path, qk_error *err)
 }
 
 static qk_status load_text(qk_workflow *workflow, const char *text, size_t length,
-                           const qk_workflow_options *options, const qk__loading *outer,
-                           const qk__yaml_node *with, qk_error *err)
+                           const qk_workflow_options *options, const qk__entry *entry,
+                           qk_error *err)
 {
     qk_error unseen = QK_ERROR_INIT;
     qk__loading in = { .out = workflow,
                        .options = options,
-                       .outer = outer,
-                       .with = with,
-                       .depth = outer ? outer->depth + 1 : 1,
+                       .entry = entry,
+                       .depth = entry ? entry->outer->depth + 1 : 1,
                        .err = err ? err : &unseen };
     qk_status rc = qk__yaml_read(&in.tree, workflow->shown, text, length, in.err);
     in.root = in.tree.root;
@@ -110,8 +109,7 @@ static qk_status load_text(qk_workflow *workflow, const char *text, size_t lengt
 }
 
 static qk_status parse(qk_workflow **out, const char *text, size_t length, const char *path,
-                       const qk_workflow_options *options, const qk__loading *outer,
-                       const qk__yaml_node *with, qk_error *err)
+                       const qk_workflow_options *options, const qk__entry *entry, qk_error *err)
 {
     *out = NULL;
     qk_workflow *workflow = calloc(1, sizeof(*workflow));
@@ -119,7 +117,7 @@ static qk_status parse(qk_workflow **out, const char *text, size_t length, const
         return qk__error(err, QK_ENOMEM, "out of memory");
     qk_status rc = locate(workflow, path, err);
     if (!rc)
-        rc = load_text(workflow, text, length, options, outer, with, err);
+        rc = load_text(workflow, text, length, options, entry, err);
     if (rc)
         qk_workflow_free(workflow);
     else
@@ -128,14 +126,14 @@ static qk_status parse(qk_workflow **out, const char *text, size_t length, const
 }
 
 qk_status qk__workflow_load(qk_workflow **out, const char *path, const qk_workflow_options *options,
-                            const qk__loading *outer, const qk__yaml_node *with, qk_error *err)
+                            const qk__entry *entry, qk_error *err)
 {
     char *text = NULL;
     size_t length = 0;
     *out = NULL;
     qk_status rc = read_file(&text, &length, path, err);
     if (!rc)
-        rc = parse(out, text, length, path, options, outer, with, err);
+        rc = parse(out, text, length, path, options, entry, err);
     free(text);
     return rc;
 }
@@ -157,7 +155,7 @@ qk_status qk_workflow_load(qk_workflow **out, const char *path, const qk_workflo
                            qk_error *err)
 {
     qk_status rc = check(path, &options, err);
-    return rc ? rc : qk__workflow_load(out, path, options, NULL, NULL, err);
+    return rc ? rc : qk__workflow_load(out, path, options, NULL, err);
 }
 
 qk_status qk_workflow_parse(qk_workflow **out, const char *text, size_t length, const char *path,
@@ -167,7 +165,7 @@ qk_status qk_workflow_parse(qk_workflow **out, const char *text, size_t length, 
     if (!rc && (!text || length > QK_WORKFLOW_BYTES_MAX))
         rc = qk__error(err, text ? QK_ETOOLARGE : QK_EINVAL, "%s: the text is NULL or too large",
                        path);
-    return rc ? rc : parse(out, text, length, path, options, NULL, NULL, err);
+    return rc ? rc : parse(out, text, length, path, options, NULL, err);
 }
 
 qk_workflow *qk__workflow_new_like(const qk_workflow *like, const char *name)
