@@ -291,6 +291,8 @@ void qk__command_run(qk__slot *slot, qk_outcome *outcome)
     qk_status rc =
         qk__command_spec_read(&command.spec, command.claim, slot->handler->program, &err);
 
+    if (rc == QK_OK)
+        rc = qk__command_spec_resolve(&command.spec, &slot->task, &err);
     if (rc == QK_OK &&
         qk__command_env_init(&command.env, slot, command.claim, command.spec.env) != QK_OK)
         rc = qk__error(&err, QK_ENOMEM, "out of memory for a command");
