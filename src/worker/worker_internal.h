@@ -144,6 +144,8 @@ struct qk__slot {
     uint64_t run_number; /* which run this is, over the slot's life */
     qk_task task;
     qk__report *report; /* outcomes gathered, not yet reported */
+    qk_claimed valued; /* the running job, if its payload had values put in: with that payload */
+    char *valued_payload;
 
     /* The slot's thread only. */
     qk__report *spare;
@@ -336,6 +338,10 @@ void qk__keeper_announce(qk_worker *pool, bool gone);
 void *qk__keeper_main(void *keeper);
 /* Makes it look now. Any thread. */
 void qk__keeper_kick(qk_worker *pool);
+
+/* payload_values.c: puts values into the payload of a workflow's job, which says so by how it begins;
+ * task->claim is then another. Before the handler is called. */
+qk_status qk__slot_put_values(qk__slot *slot, qk_error *err);
 
 /* command.c: runs the claimed command, fills everything of *outcome but the lease. */
 void qk__command_run(qk__slot *slot, qk_outcome *outcome);

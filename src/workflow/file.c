@@ -10,7 +10,7 @@
 static qk_status read_names(const qk__loading *in, qk__texts *out, const char *key)
 {
     const qk__yaml_node *node = qk__yaml_get(in->root, key, NULL);
-    qk_status rc = qk__read_texts(in, out, node, key);
+    qk_status rc = node ? qk__read_texts(in, out, node, key) : QK_OK;
     for (size_t i = 0; !rc && i < out->count; i++) {
         if (!qk__is_variable(out->items[i]))
             rc = qk__wrong_type(in, node->type == QK__YAML_LIST ? node->items[i] : node, key,
@@ -65,9 +65,10 @@ static qk_status read_head(qk__loading *in)
         rc = read_names(in, &out->secrets, "secrets");
     if (!rc)
         rc = read_names(in, &out->environment, "environment");
-    in->defaults = qk__yaml_get(in->root, "defaults", NULL);
-    if (!rc && in->defaults)
-        rc = qk__read_map(in, in->defaults, "defaults", &qk__keys_defaults);
+    const qk__yaml_node *defaults = qk__yaml_get(in->root, "defaults", NULL);
+    in->defaults = defaults ? defaults : in->defaults;
+    if (!rc && defaults)
+        rc = qk__read_map(in, defaults, "defaults", &qk__keys_defaults);
     return rc;
 }
 
@@ -147,15 +148,45 @@ static qk_status validate(const qk__loading *in)
     return qk__wrong(in, place, rc, "%s", problem.message);
 }
 
+/* Where it comes from, and what params it takes: see give.h. */
+static qk_status make_metadata(const qk__loading *in, const char **out)
+{
+    qk__buffer text;
+    const qk_workflow *workflow = in->out;
+    qk__buffer_init(&text, QK__WORKFLOW_TEXT_MAX);
+    qk__buffer_text(&text, "{\"workflow\":{");
+    qk__wf_put_text(&text, "file", workflow->file);
+    for (size_t i = 0; i < workflow->param_count; i++) {
+        const qk_workflow_param *param = &workflow->params[i].open;
+        if (i == 0) {
+            qk__wf_put_key(&text, "params");
+            qk__buffer_text(&text, "{");
+        }
+        qk__wf_put_key(&text, param->name);
+        qk__buffer_text(&text, "{");
+        qk__wf_put_text(&text, "type", qk_param_type_name(param->type));
+        if (param->choices) {
+            qk__wf_put_key(&text, "choices");
+            qk__buffer_text(&text, param->choices);
+        }
+        qk__buffer_text(&text, i + 1 == workflow->param_count ? "}}" : "}");
+    }
+    qk__buffer_text(&text, "}}");
+    return qk__keep_buffer(in, out, &text);
+}
+
 static qk_status new_dag(qk__loading *in)
 {
     qk_dag_options options = QK_DAG_OPTIONS_INIT;
     qk_error problem = QK_ERROR_INIT;
+    qk_status rc = make_metadata(in, &options.metadata);
+    if (rc)
+        return rc;
     options.description = in->out->description;
     options.params = in->out->param_count ? in->out->params_json : NULL;
     options.warn = in->options->warn;
     options.warn_user = in->options->warn_user;
-    qk_status rc = qk_dag_new(&in->out->dag, in->out->name, &options, &problem);
+    rc = qk_dag_new(&in->out->dag, in->out->name, &options, &problem);
     if (!rc)
         return QK_OK;
     const qk__yaml_node *name = qk__yaml_get(in->root, "name", NULL);

@@ -12,6 +12,7 @@
 #include "util/error.h"
 #include "util/json.h"
 #include "util/json_walk.h"
+#include "workflow/give.h"
 #include "workflow/scope.h"
 
 static const char *const type_names[] = {
@@ -35,41 +36,6 @@ static qk_param_type type_of(const qk__yaml_node *node)
     return types[node->type];
 }
 
-/* Whether a JSON value is of the type. */
-static bool fits(qk_param_type type, qk__json_span value)
-{
-    bool number = *value.at == '-' || (*value.at >= '0' && *value.at <= '9');
-    switch (type) {
-    case QK_PARAM_STRING:
-        return *value.at == '"';
-    case QK_PARAM_INTEGER:
-        return number && !memchr(value.at, '.', value.length) &&
-               !memchr(value.at, 'e', value.length) && !memchr(value.at, 'E', value.length);
-    case QK_PARAM_NUMBER:
-        return number;
-    case QK_PARAM_BOOLEAN:
-        return *value.at == 't' || *value.at == 'f';
-    case QK_PARAM_LIST:
-        return *value.at == '[';
-    case QK_PARAM_OBJECT:
-        return *value.at == '{';
-    }
-    return false;
-}
-
-static bool is_choice(const qk_workflow_param *param, qk__json_span value)
-{
-    qk__json_span item;
-    if (!param->choices)
-        return true;
-    qk__json_walk walk = qk__json_enter(qk__json_whole(param->choices, strlen(param->choices)));
-    while (qk__json_element(&walk, &item)) {
-        if (item.length == value.length && memcmp(item.at, value.at, item.length) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* `place` is blamed; JSON text of the value. */
 static qk_status check_value(const qk__loading *in, const qk__param *param, qk__place place,
                              const char *json)
@@ -78,11 +44,11 @@ static qk_status check_value(const qk__loading *in, const qk__param *param, qk__
     const qk_workflow_param *open = &param->open;
     const char *article =
         open->type == QK_PARAM_INTEGER || open->type == QK_PARAM_OBJECT ? "an" : "a";
-    if (!fits(open->type, value))
+    if (!qk__param_fits(open->type, value))
         return qk__wrong(in, place, QK_EINVAL, "param \"%.60s\": expected %s %s, not %.*s",
                          open->name, article, type_names[open->type],
                          (int)(value.length < 60 ? value.length : 60), value.at);
-    if (!is_choice(open, value))
+    if (!qk__param_is_choice(open->choices, value))
         return qk__wrong(in, place, QK_EINVAL, "param \"%.60s\": expected one of %.200s, not %.*s",
                          open->name, open->choices, (int)(value.length < 60 ? value.length : 60),
                          value.at);

@@ -74,6 +74,11 @@ static qk_status in_place(qk__task_load *task, const qk__entry *entry)
                           .entry = entry,
                           .depth = in->depth + 1,
                           .err = in->err };
+    /* What it does not say itself is as around it. */
+    inner.defaults = in->defaults;
+    task->child->database = in->out->database;
+    task->child->secrets = in->out->secrets;
+    task->child->environment = in->out->environment;
     options.warn = in->options->warn;
     options.warn_user = in->options->warn_user;
     return qk__load_root(&inner);

@@ -146,7 +146,9 @@ static qk_status add_subdag(const qk__task_load *task, const qk_node_options *op
     const char *name = task->key->text;
     if (task->child_file)
         return qk_dag_add_file(dag, name, task->child_file, task->payload, options, problem);
-    qk_status rc = qk_dag_add_dag_take(dag, name, task->child->dag, options, problem);
+    qk_node_options with = *options;
+    with.with = task->payload;
+    qk_status rc = qk_dag_add_dag_take(dag, name, task->child->dag, &with, problem);
     if (!rc)
         task->child->dag = NULL;
     return rc;

@@ -294,6 +294,7 @@ static qk_status put_payload(qk__task_load *task, const qk__yaml_node *payload)
 
 static qk_status load_kind(qk__task_load *task)
 {
+    static const qk__yaml_node nothing = { .type = QK__YAML_NULL };
     static const char *const taken[] = { "command", "sql", "dag", "foreach" };
     const qk__yaml_node *payload = qk__yaml_get(task->map, "payload", NULL);
     qk_status rc = qk__read_text(task->in, &task->kind, task->work_node, "kind");
@@ -302,7 +303,9 @@ static qk_status load_kind(qk__task_load *task)
             rc = qk__wrong_at(task->in, task->work_node,
                               "kind: \"%s\" is built in: use run, sql, dag or foreach", taken[i]);
     }
-    return rc || !payload ? rc : put_payload(task, payload);
+    if (rc || (!payload && !qk__yaml_get(task->map, "foreach", NULL)))
+        return rc;
+    return put_payload(task, payload ? payload : &nothing);
 }
 
 qk_status qk__load_work(qk__task_load *task)

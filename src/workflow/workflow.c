@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/error.h"
+#include "workflow/give.h"
 #include "workflow/loading.h"
 
 static qk_status read_all(char **out, size_t *length, int fd, const char *path, qk_error *err)
@@ -191,6 +192,13 @@ void qk_workflow_free(qk_workflow *workflow)
     qk_dag_free(workflow->dag);
     qk__arena_dispose(&workflow->arena);
     free(workflow);
+}
+
+qk_dag *qk__workflow_take_dag(qk_workflow *workflow)
+{
+    qk_dag *dag = workflow->dag;
+    workflow->dag = NULL;
+    return dag;
 }
 
 const char *qk_workflow_name(const qk_workflow *workflow)
