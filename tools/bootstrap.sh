@@ -50,6 +50,7 @@ need_for_build() {
     need_tool python3 python3
     [ -e /usr/include/stdio.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev
     need_library jansson libjansson-dev
+    need_library yaml-0.1 libyaml-dev
     need_library cmocka libcmocka-dev
     # Loaded at run time for pictures of DAGs as SVG.
     if have ldconfig && ! ldconfig -p | grep -q 'libgvc\.so\.6'; then

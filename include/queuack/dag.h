@@ -76,11 +76,14 @@ typedef struct qk_node_options {
     /* A condition on the results of the nodes in `after`, see docs/conditions.md; NULL: none. */
     const char *when;
     const char *store; /* sub-DAGs only: alias of the store to run in; NULL: the parent's */
+    /* Sub-DAGs in place only: JSON object text, params for the child run over those of its definition;
+     * ${…} in strings is evaluated when the node is ready, see queuack/workflow.h. NULL: none. */
+    const char *with;
 } qk_node_options;
 
 #define QK_NODE_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        1, NULL, NULL, 0, NULL, NULL                                                               \
+        1, NULL, NULL, 0, NULL, NULL, NULL                                                         \
     }
 
 /*
@@ -114,7 +117,7 @@ QK_API qk_status qk_dag_add_dag_take(qk_dag *dag, const char *name, qk_dag *chil
 /* The result of the node `from` is the definition, as JSON. `from` becomes a dependency. */
 QK_API qk_status qk_dag_add_dynamic(qk_dag *dag, const char *name, const char *from,
                                     const qk_node_options *options, qk_error *err);
-/* A workflow file; `with`: JSON object text with its params, or NULL. */
+/* A workflow file, read when the node is ready; `with` as in the options: its params, or NULL. */
 QK_API qk_status qk_dag_add_file(qk_dag *dag, const char *name, const char *path, const char *with,
                                  const qk_node_options *options, qk_error *err);
 

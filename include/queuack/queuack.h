@@ -18,5 +18,6 @@
 #include <queuack/upkeep.h>
 #include <queuack/version.h>
 #include <queuack/worker.h>
+#include <queuack/workflow.h>
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "plan.h"
 #include "run_file.h"
 #include "run_here.h"
 #include "text.h"
@@ -39,9 +40,10 @@ static qk_status run_run(cli *cli)
     qk_status rc = worker_args_read(cli, &options.args, &options.pool);
     if (!rc)
         rc = run_file_load(&file, cli, cli->words[0]);
+    bool dry = cli_has(cli, "dry-run");
     if (!rc)
-        rc = submit(cli, &run, file.dag);
-    if (!rc)
+        rc = dry ? cli_print_plan(cli, file.dag, file.params) : submit(cli, &run, file.dag);
+    if (!rc && !dry)
         rc = cli_has(cli, "detach") ? tell_detached(cli, run)
                                     : run_here(cli, file.dag, run, &options);
     worker_args_dispose(&options.args);
@@ -53,6 +55,7 @@ static const cli_option options[] = {
     { "param", 'P', "NAME=VALUE", "A parameter of the workflow", true },
     { "jobs", 'j', "N", "Run so many tasks at a time (default: one per core)", false },
     { "detach", 0, NULL, "Submit only: a worker runs it", false },
+    { "dry-run", 0, NULL, "Show in which order the tasks would run, and run none", false },
     { "plain", 0, NULL, "A line per event, also on a terminal", false },
     { "handler", 0, "KIND=COMMAND", "Run tasks of this kind with a program", true },
     { "plugin", 0, "FILE.so", "Load handlers from a plugin", true },

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "picture_args.h"
 #include "run_args.h"
 
 struct drawn {
@@ -130,21 +131,6 @@ static void look(void *user, qk_node_look *out, const char *path)
     }
 }
 
-static qk_status read_options(cli *cli, qk_picture_options *options)
-{
-    const char *format = cli_value(cli, "format");
-    const char *theme = cli_value(cli, "theme");
-    if (format && qk_picture_format_parse(&options->format, format) != QK_OK)
-        return cli_error(&cli->err, QK_EINVAL, "--format %.40s: must be mermaid, dot, svg or json",
-                         format);
-    if (theme && qk_theme_parse(&options->theme, theme) != QK_OK)
-        return cli_error(&cli->err, QK_EINVAL,
-                         "--theme %.40s: must be default, blue_professional, dark_mode, pastel, "
-                         "high_contrast or grayscale",
-                         theme);
-    return QK_OK;
-}
-
 static qk_status draw(cli *cli, struct scene *scene, qk_id run, qk_picture_options *options)
 {
     qk_run_tree *tree = NULL;
@@ -172,7 +158,7 @@ static qk_status run_graph(cli *cli)
     qk_id id;
     struct scene scene = { .cli = cli };
     qk_picture_options options = QK_PICTURE_OPTIONS_INIT;
-    qk_status rc = read_options(cli, &options);
+    qk_status rc = cli_read_picture(cli, &options);
     if (!rc)
         rc = cli_open(cli, false);
     if (!rc)
@@ -187,12 +173,7 @@ static qk_status run_graph(cli *cli)
     return rc;
 }
 
-static const cli_option graph_options[] = {
-    { "format", 'f', "FORMAT", "mermaid (as it is left out), dot, svg or json", false },
-    { "theme", 0, "THEME",
-      "default, blue_professional, dark_mode, pastel, high_contrast or grayscale", false },
-    { 0 },
-};
+static const cli_option graph_options[] = { CLI_PICTURE_OPTIONS, { 0 } };
 
 const cli_command cli_cmd_runs_graph = {
     .name = "runs graph",

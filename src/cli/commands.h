@@ -17,6 +17,7 @@ extern const cli_command cli_cmd_dead_list, cli_cmd_dead_retry, cli_cmd_dead_pur
 extern const cli_command cli_cmd_runs_list, cli_cmd_runs_show, cli_cmd_runs_tree,
     cli_cmd_runs_graph, cli_cmd_runs_wait, cli_cmd_runs_retry, cli_cmd_runs_cancel,
     cli_cmd_runs_pause, cli_cmd_runs_resume;
+extern const cli_command cli_cmd_dag_validate, cli_cmd_dag_plan, cli_cmd_dag_graph;
 extern const cli_command cli_cmd_queues_list, cli_cmd_queues_pause, cli_cmd_queues_resume,
     cli_cmd_queues_set;
 extern const cli_command cli_cmd_workers_list;

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "workflow_args.h"
+
 #define FILE_MAX ((size_t)64 << 20)
 
 /* Oddities are for `dag validate`: a run says them only when asked to say more. */
@@ -105,12 +107,17 @@ qk_status run_file_load(run_file *file, cli *cli, const char *path)
     memset(file, 0, sizeof(*file));
     if (is_json(path))
         return load_json(file, cli, path);
-    return cli_error(&cli->err, QK_EUNSUPPORTED,
-                     "%.300s: this build reads definitions as JSON only: give a .json file", path);
+    qk_status rc = cli_load_workflow(cli, &file->workflow, path, false);
+    if (rc)
+        return rc;
+    file->dag = qk_workflow_dag(file->workflow);
+    file->params = qk_workflow_params(file->workflow);
+    return QK_OK;
 }
 
 void run_file_dispose(run_file *file)
 {
     qk_dag_free(file->own);
+    qk_workflow_free(file->workflow);
     memset(file, 0, sizeof(*file));
 }

@@ -9,7 +9,9 @@
 
 typedef struct run_file {
     qk_dag *dag; /* borrowed from what follows */
-    qk_dag *own; /* NULL: none of ours */
+    qk_dag *own; /* of a definition as JSON */
+    qk_workflow *workflow;
+    const char *params; /* JSON text of a workflow's; NULL: none */
 } run_file;
 
 /* With the -P of the command line. Warnings go to stderr. Errors name the file. */

@@ -1,6 +1,8 @@
 /*
  * See run_model.h.
  *
+ * long file: one structure, and the only functions that change it.
+ *
  * The end of an attempt of the pool's is taken from the pool, which knows how long it took; the same
  * news from the store is left aside until the pool has ended.
  */

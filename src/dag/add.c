@@ -192,6 +192,15 @@ static qk_status copy_store(qk__node *node, qk_dag *dag, const char *store, qk_e
     return node->store ? QK_OK : no_memory(err);
 }
 
+static qk_status check_with(const qk__node *node, const qk_dag *dag, const qk_node_options *options,
+                            qk_error *err)
+{
+    if (options->with && node->source != QK_SUBDAG_IN_PLACE)
+        return qk__dag_error(err, QK_EINVAL, dag, node->name,
+                             "with: only a sub-DAG in place or a workflow file takes params");
+    return QK_OK;
+}
+
 static qk_status check_addable(const qk_dag *dag, const qk_node_options *options, size_t more,
                                qk_error *err)
 {
@@ -221,6 +230,8 @@ static qk_status complete(qk__node *node, collected *into, bool *duplicate, qk_d
         rc = copy_when(node, dag, options->when, err);
     if (!rc)
         rc = copy_store(node, dag, options->store, err);
+    if (!rc)
+        rc = check_with(node, dag, options, err);
     if (!rc)
         rc =
             qk__job_copy(&node->job, dag, node->name, options->job, into->ids, into->id_count, err);

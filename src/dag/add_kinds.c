@@ -127,6 +127,16 @@ static qk_status check_path(const char *path, qk_error *err)
     return qk__dag_is_text(path) ? QK_OK : qk__error(err, QK_EINVAL, "file: not UTF-8");
 }
 
+static qk_status check_with(const char *with, qk_error *err)
+{
+    if (!with)
+        return QK_OK;
+    qk_status rc = qk__check_json("with", with, strlen(with), QK__DAG_TEXT_MAX, err);
+    if (!rc && with[strspn(with, " \t\r\n")] != '{')
+        rc = qk__error(err, QK_EINVAL, "with: must be a JSON object");
+    return rc;
+}
+
 static qk_status check_subdag(qk_subdag_source source, const char *subject, const char *argument,
                               qk_error *err)
 {
@@ -134,12 +144,9 @@ static qk_status check_subdag(qk_subdag_source source, const char *subject, cons
     qk_status rc =
         file ? check_path(subject, err)
              : qk__check_name(source == QK_SUBDAG_FACTORY ? "factory" : "from", subject, err);
-    if (!rc && argument)
-        rc = qk__check_json(file ? "with" : "params", argument, strlen(argument), QK__DAG_TEXT_MAX,
-                            err);
-    if (!rc && argument && file && argument[strspn(argument, " \t\r\n")] != '{')
-        rc = qk__error(err, QK_EINVAL, "with: must be a JSON object");
-    return rc;
+    if (!rc && argument && !file)
+        rc = qk__check_json("params", argument, strlen(argument), QK__DAG_TEXT_MAX, err);
+    return !rc && file ? check_with(argument, err) : rc;
 }
 
 /* A sub-DAG by `subject`; `argument` is params or with. */
@@ -191,13 +198,20 @@ qk_status qk_dag_add_dag_take(qk_dag *dag, const char *name, qk_dag *child,
     if (child->depth >= QK_DAG_NESTING_MAX)
         return qk__dag_error(err, QK_ETOOLARGE, dag, shown(name),
                              "sub-DAGs nest deeper than %d levels", QK_DAG_NESTING_MAX);
+    qk_error inner = QK_ERROR_INIT;
+    const char *with = options ? options->with : NULL;
     qk_status rc = qk_dag_validate(child, err);
+    if (!rc)
+        rc = named(check_with(with, &inner), dag, name, &inner, err);
     if (rc)
         return rc;
     qk__node node = {
         .type = QK_NODE_DAG, .source = QK_SUBDAG_IN_PLACE, .kind = "dag", .child = child
     };
-    rc = qk__dag_add_node(dag, name, &node, options, err);
+    node.payload_length = with ? strlen(with) : 0;
+    rc = keep(&node.payload, dag, with, err);
+    if (!rc)
+        rc = qk__dag_add_node(dag, name, &node, options, err);
     if (rc)
         return rc;
     child->sealed = true;

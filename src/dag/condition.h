@@ -11,7 +11,7 @@
  *   list    := "[" [ or { "," or } ] "]"                          right of "in" only
  *   path    := name { "." key | "[" (string | integer) "]" }      tasks["a b"].rows for odd names
  *   call    := status(node) | len(x) | exists(x) | default(x, y) | contains(x, y)
- *            | starts_with(x, y) | ends_with(x, y) | lower(x) | upper(x)
+ *            | starts_with(x, y) | ends_with(x, y) | lower(x) | upper(x) | json(x) | join(x, y)
  *
  * Evaluation is total: what is missing is null; unlike types are never equal; ordering compares two
  * numbers or two strings and is false for anything else. False are false, null, 0, "", [] and {}.
@@ -29,6 +29,9 @@ typedef struct qk__condition qk__condition;
 
 /* QK_EINVAL with the place ("at byte 7: …"), QK_ETOOLARGE, QK_ENOMEM. */
 qk_status qk__condition_parse(qk__condition **out, const char *text, size_t length, qk_error *err);
+/* The same, telling apart where (a byte, from 0) and what. */
+qk_status qk__condition_parse_at(qk__condition **out, size_t *where, const char *text,
+                                 size_t length, qk_error *err);
 void qk__condition_free(qk__condition *condition); /* NULL-safe */
 
 /* What a path can start with besides a node. These words win over nodes of the same name, which are
@@ -46,6 +49,17 @@ size_t qk__condition_node_count(const qk__condition *condition);
 const char *qk__condition_node(const qk__condition *condition, size_t index);
 /* True if it asks for that context. */
 bool qk__condition_uses(const qk__condition *condition, qk__context context);
+
+/* One path of it, or one status(): what it asks for. Borrowed. */
+typedef struct qk__reference {
+    const char *node; /* NULL: a context */
+    qk__context context;
+    const char *key; /* the first key behind a context; NULL: an index or none */
+    size_t where; /* the byte of the text where it begins, from 0 */
+} qk__reference;
+
+/* The next one from *at (start with 0) on; false: there is none. */
+bool qk__condition_next_reference(qk__reference *out, const qk__condition *condition, size_t *at);
 
 /* Where values come from. Slots may be NULL: there is then nothing of that sort. What they return
  * must stay valid until the evaluation ends. */

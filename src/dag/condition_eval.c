@@ -314,6 +314,61 @@ static bool at_edge(const qk__value *text, const qk__value *part, bool end)
     return part->length == 0 || memcmp(text->text + from, part->text, part->length) == 0;
 }
 
+static void put_value(qk__buffer *text, const qk__value *value)
+{
+    if (value->type == QK__VALUE_STRING)
+        qk__buffer_json_string(text, value->text, value->length);
+    else if (value->type == QK__VALUE_JSON || (value->type == QK__VALUE_NUMBER && value->text))
+        qk__buffer_append(text, value->text, value->length);
+    else if (value->type == QK__VALUE_NUMBER)
+        qk__json_put_number(text, value->number);
+    else if (value->type == QK__VALUE_BOOL)
+        qk__buffer_text(text, value->boolean ? "true" : "false");
+    else
+        qk__buffer_text(text, "null");
+}
+
+/* What was written to the buffer, as a string that lives as long as the evaluation. */
+static qk__value of_buffer(evaluation *run, qk__buffer *text)
+{
+    const char *kept =
+        text->failed ? NULL
+                     : qk__arena_text(&run->scratch, text->data ? text->data : "", text->length);
+    qk__value value = kept ? of_string(kept, text->length) : null_value;
+    run->no_memory = run->no_memory || !kept;
+    qk__buffer_dispose(text);
+    return value;
+}
+
+static qk__value as_json(evaluation *run, const qk__value *value)
+{
+    qk__buffer text;
+    qk__buffer_init(&text, SIZE_MAX);
+    put_value(&text, value);
+    return of_buffer(run, &text);
+}
+
+/* The elements of an array, strings as they are. */
+static qk__value join(evaluation *run, const qk__value *list, const qk__value *between)
+{
+    qk__buffer text;
+    qk__json_span item;
+    if (list->type != QK__VALUE_JSON || *list->text != '[' || between->type != QK__VALUE_STRING)
+        return null_value;
+    qk__buffer_init(&text, SIZE_MAX);
+    qk__json_walk walk = qk__json_enter((qk__json_span){ list->text, list->length });
+    for (bool first = true; qk__json_element(&walk, &item); first = false) {
+        qk__value element = of_json(run, item);
+        if (!first)
+            qk__buffer_append(&text, between->text, between->length);
+        if (element.type == QK__VALUE_STRING)
+            qk__buffer_append(&text, element.text, element.length);
+        else
+            put_value(&text, &element);
+    }
+    return of_buffer(run, &text);
+}
+
 static qk__value chain(evaluation *run, const qk__expression *expression)
 {
     bool stop = expression->op == QK__OP_OR;
@@ -343,6 +398,8 @@ static qk__value binary(evaluation *run, const qk__expression *expression)
     case QK__OP_STARTS_WITH:
     case QK__OP_ENDS_WITH:
         return of_bool(at_edge(&a, &b, expression->op == QK__OP_ENDS_WITH));
+    case QK__OP_JOIN:
+        return join(run, &a, &b);
     default:
         return of_bool(compare(run, (qk__op)expression->op, &a, &b));
     }
@@ -360,6 +417,8 @@ static qk__value unary(evaluation *run, const qk__expression *expression)
         return of_bool(value.type != QK__VALUE_NULL);
     case QK__OP_LOWER:
         return change_case(run, &value, 'A');
+    case QK__OP_JSON:
+        return as_json(run, &value);
     default:
         return change_case(run, &value, 'a');
     }
@@ -383,6 +442,7 @@ static qk__value evaluate(evaluation *run, uint32_t index)
     case QK__OP_EXISTS:
     case QK__OP_LOWER:
     case QK__OP_UPPER:
+    case QK__OP_JSON:
         return unary(run, expression);
     default:
         return binary(run, expression);
@@ -397,20 +457,6 @@ qk_status qk__condition_eval(bool *out, const qk__condition *condition,
     *out = truth(&value);
     qk__arena_dispose(&run.scratch);
     return run.no_memory ? QK_ENOMEM : QK_OK;
-}
-
-static void put_value(qk__buffer *text, const qk__value *value)
-{
-    if (value->type == QK__VALUE_STRING)
-        qk__buffer_json_string(text, value->text, value->length);
-    else if (value->type == QK__VALUE_JSON || (value->type == QK__VALUE_NUMBER && value->text))
-        qk__buffer_append(text, value->text, value->length);
-    else if (value->type == QK__VALUE_NUMBER)
-        qk__json_put_number(text, value->number);
-    else if (value->type == QK__VALUE_BOOL)
-        qk__buffer_text(text, value->boolean ? "true" : "false");
-    else
-        qk__buffer_text(text, "null");
 }
 
 qk_status qk__condition_value(char **out, const qk__condition *condition,

@@ -37,6 +37,8 @@ typedef enum qk__op {
     QK__OP_ENDS_WITH,
     QK__OP_LOWER,
     QK__OP_UPPER,
+    QK__OP_JSON,
+    QK__OP_JOIN,
 } qk__op;
 
 typedef enum qk__value_type {
@@ -69,6 +71,7 @@ typedef struct qk__expression {
     uint8_t op; /* qk__op */
     bool is_context;
     uint32_t root; /* path, status: index of a node, or a qk__context */
+    uint32_t where; /* path, status: the byte it begins at */
     uint32_t first, next; /* child, sibling; QK__CONDITION_NONE */
     qk__value literal;
     qk__step *steps;

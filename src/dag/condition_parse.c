@@ -21,7 +21,8 @@ static const struct {
     { "exists", QK__OP_EXISTS, 1 },       { "default", QK__OP_DEFAULT, 2 },
     { "contains", QK__OP_CONTAINS, 2 },   { "starts_with", QK__OP_STARTS_WITH, 2 },
     { "ends_with", QK__OP_ENDS_WITH, 2 }, { "lower", QK__OP_LOWER, 1 },
-    { "upper", QK__OP_UPPER, 1 },
+    { "upper", QK__OP_UPPER, 1 },         { "json", QK__OP_JSON, 1 },
+    { "join", QK__OP_JOIN, 2 },
 };
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
 
@@ -154,9 +155,10 @@ static bool settle_root(qk__parser *in, qk__expression *out, const char *name)
     return out->root != QK__CONDITION_NONE;
 }
 
-static uint32_t parse_path(qk__parser *in, const char *name, qk__op op)
+static uint32_t parse_path(qk__parser *in, const char *name, size_t where, qk__op op)
 {
     qk__expression path = { .op = (uint8_t)op,
+                            .where = (uint32_t)where,
                             .first = QK__CONDITION_NONE,
                             .next = QK__CONDITION_NONE };
     if (!parse_steps(in, &path.steps) || !settle_root(in, &path, name))
@@ -172,6 +174,7 @@ static uint32_t parse_status(qk__parser *in)
 {
     const char *name = in->text;
     bool quoted = in->token == '"';
+    size_t where = (size_t)(in->token_at - in->start);
     uint32_t made;
     if (!quoted && in->token != 'a')
         return wrong(in, "expected a node's name");
@@ -182,8 +185,9 @@ static uint32_t parse_status(qk__parser *in)
         if (root == QK__CONDITION_NONE)
             return root;
         in->out->items[made].root = root;
+        in->out->items[made].where = (uint32_t)where;
     } else {
-        made = parse_path(in, name, QK__OP_STATUS);
+        made = parse_path(in, name, where, QK__OP_STATUS);
         if (made == QK__CONDITION_NONE)
             return made;
         const qk__expression *path = &in->out->items[made];
@@ -221,7 +225,7 @@ static uint32_t parse_call(qk__parser *in, const char *name)
     if (i == FUNCTIONS)
         return qk__parser_fail(in,
                                "no function '%.40s': there are status, len, exists, default, "
-                               "contains, starts_with, ends_with, lower and upper",
+                               "contains, starts_with, ends_with, lower, upper, json and join",
                                name);
     qk__parser_next(in);
     if (functions[i].op == QK__OP_STATUS)
@@ -239,8 +243,9 @@ static uint32_t parse_call(qk__parser *in, const char *name)
 static uint32_t parse_name(qk__parser *in)
 {
     const char *name = in->text;
+    size_t where = (size_t)(in->token_at - in->start);
     qk__parser_next(in);
-    return in->token == '(' ? parse_call(in, name) : parse_path(in, name, QK__OP_PATH);
+    return in->token == '(' ? parse_call(in, name) : parse_path(in, name, where, QK__OP_PATH);
 }
 
 static uint32_t parse_value(qk__parser *in)
@@ -376,9 +381,11 @@ static uint32_t parse_or(qk__parser *in)
     return in->failed ? QK__CONDITION_NONE : made;
 }
 
-qk_status qk__condition_parse(qk__condition **out, const char *text, size_t length, qk_error *err)
+qk_status qk__condition_parse_at(qk__condition **out, size_t *where, const char *text,
+                                 size_t length, qk_error *err)
 {
     *out = NULL;
+    *where = 0;
     if (length > QK__CONDITION_MAX)
         return qk__error(err, QK_ETOOLARGE, "longer than %d bytes", QK__CONDITION_MAX);
     qk__condition *made = calloc(1, sizeof(*made));
@@ -392,10 +399,21 @@ qk_status qk__condition_parse(qk__condition **out, const char *text, size_t leng
         wrong(&in, "expected an operator or the end");
     if (in.failed) {
         qk__condition_free(made);
+        *where = in.where;
         return qk__error(err, in.no_memory ? QK_ENOMEM : QK_EINVAL, "%s", in.message);
     }
     *out = made;
     return QK_OK;
+}
+
+qk_status qk__condition_parse(qk__condition **out, const char *text, size_t length, qk_error *err)
+{
+    qk_error problem = QK_ERROR_INIT;
+    size_t where = 0;
+    qk_status rc = qk__condition_parse_at(out, &where, text, length, &problem);
+    if (rc == QK_EINVAL)
+        return qk__error(err, rc, "at byte %zu: %s", where + 1, problem.message);
+    return rc ? qk__error(err, rc, "%s", problem.message) : QK_OK;
 }
 
 void qk__condition_free(qk__condition *condition)
@@ -421,4 +439,22 @@ const char *qk__condition_node(const qk__condition *condition, size_t index)
 bool qk__condition_uses(const qk__condition *condition, qk__context context)
 {
     return (condition->contexts >> context & 1u) != 0;
+}
+
+bool qk__condition_next_reference(qk__reference *out, const qk__condition *condition, size_t *at)
+{
+    while (*at < condition->count) {
+        const qk__expression *item = &condition->items[(*at)++];
+        if (item->op != QK__OP_PATH && item->op != QK__OP_STATUS)
+            continue;
+        *out = (qk__reference){ .where = item->where };
+        if (item->is_context) {
+            out->context = (qk__context)item->root;
+            out->key = item->steps ? item->steps->key : NULL;
+        } else {
+            out->node = condition->nodes[item->root];
+        }
+        return true;
+    }
+    return false;
 }

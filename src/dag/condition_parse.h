@@ -34,7 +34,8 @@ typedef struct qk__parser {
     size_t length;
     double number;
     bool is_integer;
-    char message[256];
+    char message[256]; /* without the place */
+    size_t where; /* of the failure: a byte, from 0 */
 } qk__parser;
 
 /* Moves to the next token; '\0' also after a failure. */

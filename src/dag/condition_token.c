@@ -46,12 +46,10 @@ uint32_t qk__parser_fail(qk__parser *in, const char *format, ...)
 {
     if (!in->failed) {
         va_list args;
-        int length = snprintf(in->message, sizeof(in->message),
-                              "at byte %zu: ", (size_t)(in->token_at - in->start) + 1);
         va_start(args, format);
-        if (length > 0)
-            vsnprintf(in->message + length, sizeof(in->message) - (size_t)length, format, args);
+        vsnprintf(in->message, sizeof(in->message), format, args);
         va_end(args);
+        in->where = (size_t)(in->token_at - in->start);
         in->failed = true;
     }
     in->token = '\0';

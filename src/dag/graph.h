@@ -99,7 +99,8 @@ void qk__dag_seal(qk_dag *dag);
 
 /*
  * The payload of a node's job, JSON text, free() it. Kind "dag" has
- *   {"factory":"name","params":…} · {"dag":{…}} · {"dag_from":"node"} · {"file":"path","with":{…}}
+ *   {"factory":"name","params":…} · {"dag":{…},"with":{…}} · {"dag_from":"node"}
+ *   · {"file":"path","with":{…}}
  * and "store":"alias" where one is named; other kinds have qk_node.payload.
  */
 qk_status qk__dag_payload(char **out, const qk_dag *dag, size_t node, qk_error *err);
@@ -112,6 +113,8 @@ typedef struct qk__subdag_payload {
     char *store; /* alias, or NULL */
     const char *definition; /* JSON text within the payload, not terminated */
     size_t definition_length;
+    const char *workflow; /* JSON object of a foreach's item, likewise; NULL: none */
+    size_t workflow_length;
 } qk__subdag_payload;
 
 /* Strict. `out` borrows the definition from `payload`. QK_EINVAL, QK_ENOMEM. */

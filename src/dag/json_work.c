@@ -45,8 +45,8 @@ static qk_status check_together(const qk__json_node *node)
         return refuse(node, QK_EINVAL, "\"cwd\", \"env\" and \"slots\" go with \"command\" only");
     if (node->params.at && !node->factory)
         return refuse(node, QK_EINVAL, "\"params\" goes with \"factory\" only");
-    if (node->with.at && !node->file)
-        return refuse(node, QK_EINVAL, "\"with\" goes with \"file\" only");
+    if (node->with.at && !node->file && !node->child.at)
+        return refuse(node, QK_EINVAL, "\"with\" goes with \"dag\" and \"file\" only");
     bool runs =
         node->command.at || node->sql || node->file ||
         (node->kind && (strcmp(node->kind, "command") == 0 || strcmp(node->kind, "sql") == 0));
@@ -100,7 +100,9 @@ static qk_status add_child(qk__json_node *node)
     if (node->depth >= reading->max_depth)
         return qk__dag_error(reading->err, QK_ETOOLARGE, node->dag, label_of(node),
                              "sub-DAGs nest deeper than %d levels", reading->max_depth);
-    qk_status rc = qk__json_read_dag(&child, reading, node->child, node->depth + 1, label_of(node));
+    qk_status rc = copy_json(&node->options.with, node, node->with);
+    if (!rc)
+        rc = qk__json_read_dag(&child, reading, node->child, node->depth + 1, label_of(node));
     if (!rc)
         rc = qk_dag_add_dag_take(node->dag, node->name, child, &node->options, reading->err);
     if (rc)

@@ -56,6 +56,11 @@ static qk_status take_member(qk__subdag_payload *out, qk__json_span key, qk__jso
         return take_string(&out->store, "store", value, err);
     if (qk__json_equals(key, "params", 6) || qk__json_equals(key, "with", 4))
         return take_json(&out->argument, value, err);
+    if (qk__json_equals(key, "workflow", 8) && *value.at == '{') {
+        out->workflow = value.at;
+        out->workflow_length = value.length;
+        return QK_OK;
+    }
     for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++) {
         if (qk__json_equals(key, subjects[i].key, strlen(subjects[i].key))) {
             source = subjects[i].source;

@@ -193,6 +193,7 @@ static void put_subdag(qk__buffer *text, const qk__node *node)
     case QK_SUBDAG_IN_PLACE:
         put_key(text, "dag");
         put_dag(text, node->child);
+        put_json(text, "with", node->payload);
         break;
     case QK_SUBDAG_DYNAMIC:
         put_text(text, "dag_from", node->subject);

@@ -286,11 +286,16 @@ static void run_in_its_slots(command *command, qk_outcome *outcome)
 
 void qk__command_run(qk__slot *slot, qk_outcome *outcome)
 {
-    command command = { .slot = slot, .claim = slot->task.claim };
+    command command = { .slot = slot };
     qk_error err = QK_ERROR_INIT;
-    qk_status rc =
-        qk__command_spec_read(&command.spec, command.claim, slot->handler->program, &err);
+    /* Of a kind that a program handles: it reads the payload. */
+    qk_status rc = qk__slot_put_values(slot, &err);
+    command.claim = slot->task.claim;
+    if (rc == QK_OK)
+        rc = qk__command_spec_read(&command.spec, command.claim, slot->handler->program, &err);
 
+    if (rc == QK_OK)
+        rc = qk__command_spec_resolve(&command.spec, &slot->task, &err);
     if (rc == QK_OK &&
         qk__command_env_init(&command.env, slot, command.claim, command.spec.env) != QK_OK)
         rc = qk__error(&err, QK_ENOMEM, "out of memory for a command");

@@ -30,7 +30,7 @@ static bool is_ours(const char *var)
         if (strncmp(var, ours[i], length) == 0 && var[length] == '=')
             return true;
     }
-    return false;
+    return strncmp(var, "QUEUACK_VALUE_", strlen("QUEUACK_VALUE_")) == 0;
 }
 
 static qk_status copy_environment(qk_worker *pool)

@@ -26,6 +26,10 @@ typedef struct qk__command_spec {
  * every case. */
 qk_status qk__command_spec_read(qk__command_spec *out, const qk_claimed *claim,
                                 const qk__program *program, qk_error *err);
+/* Of a workflow's command ("workflow" in the payload): puts the values of its expressions into env and
+ * argv, see queuack/workflow.h. QK_EINVAL: a value is missing or cannot be given to a program; others
+ * are the store's. */
+qk_status qk__command_spec_resolve(qk__command_spec *spec, qk_task *task, qk_error *err);
 void qk__command_spec_dispose(qk__command_spec *spec);
 
 /* A copy; argv is NULL-terminated. NULL: out of memory. */

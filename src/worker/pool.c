@@ -21,6 +21,7 @@
 #include "util/error.h"
 #include "util/fork.h"
 #include "worker/logs.h"
+#include "worker/values.h"
 #include "worker/worker_internal.h"
 
 #define LEASE_DEFAULT_US 30000000
@@ -133,6 +134,8 @@ static void free_pool(qk_worker *pool)
     free(pool->factories);
     for (size_t i = 0; i < QK__SHARED_MAX; i++)
         qk__shared_drop(pool->shared[i]);
+    for (size_t i = 0; i < QK__RUNS_MAX; i++)
+        qk__run_info_drop(pool->run_infos[i]);
     pthread_mutex_destroy(&pool->shared_lock);
     qk__keeper_free(pool->keeper);
     qk__procs_close(pool->procs);

@@ -101,8 +101,10 @@ static void call_handler(qk__slot *slot, qk_outcome *outcome)
     err.system_errno = 0;
     err.message[0] = '\0';
 
+    qk_status rc = qk__slot_put_values(slot, &err);
     current_task = &slot->task;
-    qk_status rc = slot->handler->fn(&slot->task, slot->handler->user, &err);
+    if (rc == QK_OK)
+        rc = slot->handler->fn(&slot->task, slot->handler->user, &err);
     current_task = NULL;
     if (rc == QK_OK) {
         outcome->verdict = QK_VERDICT_ACK;

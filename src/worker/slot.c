@@ -57,6 +57,7 @@ void qk__slot_free(qk__slot *slot)
     free(slot->report);
     free(slot->spare);
     free(slot->task.result);
+    free(slot->valued_payload);
     if (slot->wake_fd >= 0)
         close(slot->wake_fd);
     pthread_mutex_destroy(&slot->lock);

@@ -9,8 +9,11 @@
 
 #include "dag/graph.h"
 #include "dag/submission.h"
+#include "dag/template.h"
 #include "util/error.h"
+#include "worker/values.h"
 #include "worker/worker_internal.h"
+#include "workflow/give.h"
 
 static qk_status from_factory(qk_dag **out, const qk_task *task, const qk__subdag_payload *payload,
                               qk_error *err)
@@ -45,6 +48,55 @@ static qk_status parse(qk_dag **out, const qk_task *task, const char *text, size
     return qk_dag_from_json(out, text, length, &options, err);
 }
 
+/* What `with` amounts to now, in *out: free() it. NULL: there is none. */
+static qk_status evaluate_with(char **out, qk_task *task, const qk__subdag_payload *payload,
+                               qk_error *err)
+{
+    qk__values values;
+    qk__buffer text;
+    *out = NULL;
+    if (!payload->argument)
+        return QK_OK;
+    qk__values_init(&values, task, (qk__json_span){ payload->workflow, payload->workflow_length });
+    qk__buffer_init(&text, QK__DAG_TEXT_MAX);
+    qk_status rc = qk__template_expand(&text, payload->argument, strlen(payload->argument),
+                                       &values.source, err);
+    rc = qk__values_check(&values, rc, err);
+    if (rc == QK_OK)
+        *out = qk__buffer_take(&text);
+    if (rc == QK_OK && !*out)
+        rc = qk__error(err, QK_ENOMEM, "out of memory for the params of a sub-DAG");
+    qk__buffer_dispose(&text);
+    qk__values_dispose(&values);
+    return rc;
+}
+
+static qk_status in_place(qk_dag **out, qk_task *task, const qk__subdag_payload *payload,
+                          const char *with, qk_error *err)
+{
+    qk_status rc = parse(out, task, payload->definition, payload->definition_length, err);
+    if (rc == QK_OK && with)
+        rc = qk__workflow_give(*out, with, err);
+    return rc;
+}
+
+static qk_status from_file(qk_dag **out, const qk_task *task, const char *path, const char *with,
+                           qk_error *err)
+{
+    qk_workflow *workflow = NULL;
+    qk_workflow_options options = QK_WORKFLOW_OPTIONS_INIT;
+    if (task->slot->pool->no_commands)
+        return qk__error(
+            err, QK_EREFUSED,
+            "this worker runs no commands, and so no workflow files: give a definition");
+    options.params_json = with;
+    qk_status rc = qk_workflow_load(&workflow, path, &options, err);
+    if (rc == QK_OK)
+        *out = qk__workflow_take_dag(workflow);
+    qk_workflow_free(workflow);
+    return rc;
+}
+
 static qk_status from_upstream(qk_dag **out, qk_task *task, const char *node, qk_error *err)
 {
     const char *text = NULL;
@@ -59,23 +111,26 @@ static qk_status from_upstream(qk_dag **out, qk_task *task, const char *node, qk
 static qk_status build(qk_dag **out, qk_task *task, qk_error *err)
 {
     qk__subdag_payload payload;
+    char *with = NULL;
     const qk_claimed *claim = task->claim;
     qk_status rc = qk__subdag_payload_parse(&payload, claim->payload, claim->payload_length, err);
     if (rc != QK_OK)
         return rc;
-    if (payload.store)
+    if (payload.source == QK_SUBDAG_IN_PLACE || payload.source == QK_SUBDAG_FILE)
+        rc = evaluate_with(&with, task, &payload, err);
+    if (rc == QK_OK && payload.store)
         rc = qk__error(err, QK_EUNSUPPORTED,
                        "sub-DAGs in another store ('%s') are not supported yet: leave it out",
                        payload.store);
-    else if (payload.source == QK_SUBDAG_FACTORY)
+    else if (rc == QK_OK && payload.source == QK_SUBDAG_FACTORY)
         rc = from_factory(out, task, &payload, err);
-    else if (payload.source == QK_SUBDAG_IN_PLACE)
-        rc = parse(out, task, payload.definition, payload.definition_length, err);
-    else if (payload.source == QK_SUBDAG_DYNAMIC)
+    else if (rc == QK_OK && payload.source == QK_SUBDAG_IN_PLACE)
+        rc = in_place(out, task, &payload, with, err);
+    else if (rc == QK_OK && payload.source == QK_SUBDAG_DYNAMIC)
         rc = from_upstream(out, task, payload.subject, err);
-    else
-        rc = qk__error(err, QK_EUNSUPPORTED,
-                       "workflow files are not supported by this worker: give a definition");
+    else if (rc == QK_OK)
+        rc = from_file(out, task, payload.subject, with, err);
+    free(with);
     qk__subdag_payload_dispose(&payload);
     return rc;
 }

@@ -81,6 +81,17 @@ static const qk__upstream_node *find(const qk_task *task, const char *name)
     return NULL;
 }
 
+qk_status qk__task_status(qk_job_status *out, qk_task *task, const char *name, qk_error *err)
+{
+    qk_status rc = load(task, err);
+    const qk__upstream_node *item = rc == QK_OK ? find(task, name) : NULL;
+    if (rc == QK_OK && !item)
+        rc = QK_ENOTFOUND;
+    if (rc == QK_OK)
+        *out = item->status;
+    return rc;
+}
+
 static qk__shared *find_shared(qk_worker *pool, const qk__upstream_node *item)
 {
     qk__shared *found = NULL;

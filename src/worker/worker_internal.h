@@ -39,6 +39,7 @@
 #define QK__BEAT_US 10000000 /* an idle keeper looks, and tells the store it lives, so often */
 #define QK__EWMA_UNKNOWN UINT_MAX
 #define QK__NEVER INT64_MAX
+#define QK__RUNS_MAX 16 /* runs whose params are kept for further tasks */
 #define QK__SHARED_MAX 16 /* large results kept for further readers */
 
 /* A program that handles a kind. */
@@ -93,6 +94,7 @@ typedef struct qk__factory {
     void *user;
 } qk__factory;
 
+typedef struct qk__run_info qk__run_info;
 typedef struct qk__slot qk__slot;
 typedef struct qk__keeper qk__keeper;
 typedef struct qk__plugin qk__plugin;
@@ -142,6 +144,8 @@ struct qk__slot {
     uint64_t run_number; /* which run this is, over the slot's life */
     qk_task task;
     qk__report *report; /* outcomes gathered, not yet reported */
+    qk_claimed valued; /* the running job, if its payload had values put in: with that payload */
+    char *valued_payload;
 
     /* The slot's thread only. */
     qk__report *spare;
@@ -239,6 +243,8 @@ struct qk_worker {
     pthread_mutex_t shared_lock; /* the results below; nothing else is locked meanwhile */
     qk__shared *shared[QK__SHARED_MAX]; /* NULL: free */
     size_t shared_next;
+    qk__run_info *run_infos[QK__RUNS_MAX]; /* likewise */
+    size_t run_infos_next;
 };
 
 static inline int64_t qk__pool_now(const qk_worker *pool)
@@ -320,6 +326,8 @@ void qk__slot_report(qk__slot *slot);
 
 /* upstream.c */
 void qk__task_forget(qk_task *task); /* what it borrowed from upstream */
+/* How a parent stands. QK_ENOTFOUND: it is none. */
+qk_status qk__task_status(qk_job_status *out, qk_task *task, const char *name, qk_error *err);
 void qk__shared_drop(qk__shared *shared); /* NULL-safe */
 
 /* subdag.c: the handler of the kind "dag"; user is the pool. */
@@ -334,6 +342,10 @@ void qk__keeper_announce(qk_worker *pool, bool gone);
 void *qk__keeper_main(void *keeper);
 /* Makes it look now. Any thread. */
 void qk__keeper_kick(qk_worker *pool);
+
+/* payload_values.c: puts values into the payload of a workflow's job, which says so by how it begins;
+ * task->claim is then another. Before the handler is called. */
+qk_status qk__slot_put_values(qk__slot *slot, qk_error *err);
 
 /* command.c: runs the claimed command, fills everything of *outcome but the lease. */
 void qk__command_run(qk__slot *slot, qk_outcome *outcome);
