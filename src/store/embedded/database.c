@@ -29,6 +29,9 @@
 #include "util/error.h"
 
 #define MEMORY_DEFAULT_MAX ((uint64_t)4 << 30)
+#define SHRUNK (8u << 20)
+#define CACHE_HIGH (96u << 20)
+#define CACHE_LOW (64u << 20)
 
 typedef struct opening {
     duckdb_database database; /* NULL until opened */
@@ -304,14 +307,42 @@ void qk__database_close(duckdb_database *database, qk__spill *spill)
     qk__spill_close(spill);
 }
 
-void qk__database_shrink(duckdb_database database, const qk__store_config *config)
+/* Bytes that DuckDB holds, of them blocks of the file. */
+static void memory_in_use(duckdb_connection connection, uint64_t *all, uint64_t *blocks)
 {
-    char restore[64];
+    duckdb_result result;
+    *all = *blocks = 0;
+    if (duckdb_query(connection,
+                     "SELECT sum(memory_usage_bytes)::UBIGINT, "
+                     "sum(memory_usage_bytes) FILTER (tag = 'BASE_TABLE')::UBIGINT "
+                     "FROM duckdb_memory()",
+                     &result) == DuckDBSuccess) {
+        *all = duckdb_value_uint64(&result, 0, 0);
+        *blocks = duckdb_value_uint64(&result, 1, 0);
+    }
+    duckdb_destroy_result(&result);
+}
+
+/* DuckDB keeps what it wrote up to its limit, and gives back when that sinks. */
+static void sink_limit(duckdb_connection connection, const qk__store_config *config, uint64_t limit)
+{
+    char sql[64];
+    snprintf(sql, sizeof(sql), "SET memory_limit = '%" PRIu64 "B'", limit);
+    (void)qk__database_run(connection, sql, NULL);
+    snprintf(sql, sizeof(sql), "SET memory_limit = '%" PRIu64 "B'", memory_limit(config));
+    (void)qk__database_run(connection, sql, NULL);
+}
+
+void qk__database_shrink(duckdb_database database, const qk__store_config *config, bool whole)
+{
     duckdb_connection connection = NULL;
+    uint64_t all, blocks, limit = SHRUNK;
     if (duckdb_connect(database, &connection) != DuckDBSuccess)
         return;
-    snprintf(restore, sizeof(restore), "SET memory_limit = '%" PRIu64 "B'", memory_limit(config));
-    (void)qk__database_run(connection, "SET memory_limit = '8MB'", NULL);
-    (void)qk__database_run(connection, restore, NULL);
+    memory_in_use(connection, &all, &blocks);
+    if (!whole)
+        limit = all - blocks + CACHE_LOW;
+    if ((whole || blocks > CACHE_HIGH) && limit < memory_limit(config))
+        sink_limit(connection, config, limit);
     duckdb_disconnect(&connection);
 }

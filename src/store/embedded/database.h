@@ -45,8 +45,9 @@ qk_status qk__database_run(duckdb_connection connection, const char *sql, qk_err
 qk_status qk__database_error(qk_error *err, const char *doing, duckdb_error_type type,
                              const char *text);
 
-/* Gives back memory that only caches the file. Nobody else may use the database meanwhile: a
- * statement would fail for memory. */
-void qk__database_shrink(duckdb_database database, const qk__store_config *config);
+/* Gives back memory that only caches the file: all of it, or what is more than a small part, while
+ * commits go on. Nobody may query the database meanwhile, and nobody use it when it is the whole: a
+ * statement could fail for memory. */
+void qk__database_shrink(duckdb_database database, const qk__store_config *config, bool whole);
 
 #endif

@@ -46,6 +46,8 @@ qk_status journal_replay(qk__journal *journal, qk__journal_visit_fn visit, void 
 
 /* journal_settle.c */
 qk_status journal_settle(qk__journal *journal, qk_error *err);
+
+/* journal_checkpoint.c */
 qk_status journal_checkpoint(qk__journal *journal, bool quiet, qk_error *err);
 
 /* journal_duckdb.c: one row of integers. */

@@ -220,6 +220,8 @@ static void release(qk__exchange *exchange, bool keep)
         exchange->attached = false;
     }
     exchange->used_us = now_us();
+    if (exchange->reply.capacity > HIGH_WATER)
+        qk__buffer_dispose(&exchange->reply); /* before another thread can take the exchange */
     pthread_mutex_lock(&client->lock);
     qk__exchange **link = &client->busy;
     while (*link != exchange)
@@ -234,8 +236,6 @@ static void release(qk__exchange *exchange, bool keep)
     pthread_mutex_unlock(&client->lock);
     if (!keep)
         exchange_free(exchange);
-    else if (exchange->reply.capacity > HIGH_WATER)
-        qk__buffer_dispose(&exchange->reply);
 }
 
 static bool is_cancelled(qk__exchange *exchange)
