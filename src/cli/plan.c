@@ -21,7 +21,8 @@ static void json_names(const char *const *names, size_t count)
     fputc(']', stdout);
 }
 
-static void json_plan(const qk_dag *dag, const char *params, const qk_levels *levels, const qk_names *path)
+static void json_plan(const qk_dag *dag, const char *params, const qk_levels *levels,
+                      const qk_names *path)
 {
     bool first = true;
     fputc('{', stdout);

@@ -17,6 +17,7 @@
 #include "run_lines.h"
 #include "run_model.h"
 #include "run_report.h"
+#include "run_screen.h"
 
 #define LOOK_MS 50
 
@@ -31,6 +32,7 @@ typedef struct here {
     qk_error err;
     bool cancelled;
     run_lines lines;
+    run_screen *screen; /* NULL: lines */
 } here;
 
 static void *run_pool(void *arg)
@@ -56,7 +58,7 @@ static qk_status start(here *here)
 }
 
 /* Nothing is waited for any more, but no process of ours stays behind either. */
-static _Noreturn void stop_at_once(const here *here)
+static _Noreturn void stop_at_once(here *here)
 {
     qk_slot_state slots[256];
     size_t count = qk_worker_slots_get(slots, sizeof(slots) / sizeof(slots[0]), here->worker);
@@ -64,6 +66,7 @@ static _Noreturn void stop_at_once(const here *here)
         if (slots[i].pid > 1)
             kill(-slots[i].pid, SIGKILL);
     }
+    run_screen_close(here->screen);
     fflush(stdout);
     qk_error err = QK_ERROR_INIT;
     cli cli = *here->cli;
@@ -77,7 +80,8 @@ static void cancel(here *here)
 {
     qk_error ignored = QK_ERROR_INIT;
     here->cancelled = true;
-    cli_note(here->cli, "cancelling the run; once more to stop at once");
+    if (!here->screen)
+        cli_note(here->cli, "cancelling the run; once more to stop at once");
     /* It may have ended this moment: then there is nothing to cancel. */
     (void)qk_run_cancel(here->cli->queue, here->model.parts[0].id, &ignored);
 }
@@ -93,7 +97,9 @@ static qk_status watch(here *here)
         if (cli_interrupted && !here->cancelled)
             cancel(here);
         rc = run_model_tick(&here->model, here->feed, here->worker);
-        if (!rc)
+        if (!rc && here->screen)
+            run_screen_tick(here->screen, here->cancelled);
+        else if (!rc)
             rc = cli_flush(&here->cli->err);
     }
     return rc;
@@ -115,6 +121,8 @@ static qk_status execute(here *here)
         cli->err = here->err;
         rc = here->rc;
     }
+    run_screen_close(here->screen);
+    here->screen = NULL;
     return rc ? rc : run_model_end(&here->model, here->feed);
 }
 
@@ -148,10 +156,16 @@ static qk_status judge(here *here, qk_dag *dag)
 
 static qk_status run(here *here, qk_dag *dag, run_here_options *options)
 {
-    here->model.tell = here->cli->json ? run_lines_json : run_lines_text;
+    bool live = !here->cli->json && !here->cli->quiet && !options->plain && run_screen_possible();
+    here->model.tell = live ? NULL : here->cli->json ? run_lines_json : run_lines_text;
     here->model.tell_user = &here->lines;
     here->lines.quiet = here->cli->quiet;
     qk_status rc = open_pool(here, options);
+    if (!rc && live) {
+        qk_worker_stats stats;
+        qk_worker_stats_get(&stats, here->worker);
+        rc = run_screen_open(&here->screen, &here->model, dag, (int)stats.slots);
+    }
     if (!rc)
         rc = execute(here);
     return rc ? rc : judge(here, dag);
@@ -165,6 +179,7 @@ qk_status run_here(cli *cli, qk_dag *dag, qk_id id, run_here_options *options)
         rc = run_feed_open(&here.feed, &cli->err);
     if (!rc)
         rc = run(&here, dag, options);
+    run_screen_close(here.screen);
     qk_worker_close(here.worker);
     run_feed_close(here.feed);
     run_model_dispose(&here.model);
