@@ -85,6 +85,62 @@ like "is said" "$err" "--handler"
 run run kinds.json --handler "shout=sh -c 'tr a-z A-Z'"
 exits "unless a program handles it" 0
 
+cat >etl.yaml <<'END'
+name: etl
+params: {day: "monday"}
+tasks:
+  extract:
+    run: echo "{\"rows\":3, \"day\":\"${params.day}\"}"
+  clean:
+    needs: [extract]
+    run: echo "{\"clean\":\"${extract.day}\"}"
+  report:
+    needs: [clean]
+    when: clean.clean != "never"
+    run: echo "{\"of\":\"${clean.clean}\"}"
+END
+refuses "--only before anything was done" 3 "no earlier run of etl" run etl.yaml --only report
+run run etl.yaml -P day=friday
+exits "a workflow file with a param" 0
+run run etl.yaml --only report
+exits "--only: with what its parents left before" 0
+like "one task" "$out" "etl done after [^:]*: 1 done"
+run --json sql "SELECT DISTINCT result FROM jobs WHERE node_name = 'report'"
+json "and the same result" '[r["result"] for r in d] == [{"of": "friday"}]'
+run run etl.yaml --from clean
+like "--from: and all that follow" "$out" "etl done after [^:]*: 2 done"
+refuses "a task that is not there" 3 "did you mean 'report'" run etl.yaml --only repport
+run run --dry-run etl.yaml
+like "--dry-run: the plan" "$out" "3 tasks in 3 levels"
+refuses "-P for what is not a workflow" 2 "-P" run good.json -P a=b
+
+# On a terminal.
+on_terminal() {
+    out=$(TERM=${TERM_WANTED:-xterm} LC_ALL=${LANG_WANTED:-C.UTF-8} python3 "$HERE/on_terminal.py" "$@" </dev/null 2>"$DIR/err")
+    status=$?
+    err=$(cat "$DIR/err")
+}
+mkfifo go
+cat >tree.json <<END
+{"name": "tree", "nodes": [
+  {"name": "breaks", "command": ["sh", "-c", "echo the last words; exit 9"]},
+  {"name": "inner", "dag": {"nodes": [{"name": "deep", "command": ["sh", "-c", "echo \$\$ >>$DIR/pids; echo 0.5 half >\$QUEUACK_PROGRESS; read x <$DIR/go"]}]}},
+  {"name": "later", "needs": ["inner"], "command": ["true"]}]}
+END
+on_terminal --resize-when half 40x8 --when later '\x03' 80 "$QUEUACK" run -j2 tree.json
+exits "the tree on a terminal; Ctrl-C is 130" 130
+like "what runs within a sub-DAG, and how far it is" "$out" "deep.*50 % half"
+like "the last lines of what failed" "$out" "\| the last words"
+like "in a window that shrinks; then the end" "$out" "tree .*cancelled.* after"
+like "the screen is given back" "$out" 1049l
+NO_COLOR=1 LANG_WANTED=C on_terminal --when "50 % half" '\x03' 80 "$QUEUACK" run -j2 tree.json
+exits "without colours and UTF-8" 130
+unlike "NO_COLOR" "$out" $'\x1b\\[3[0-7]m'
+unlike "no symbols that it may not have" "$out" "✗|▶"
+on_terminal 80 "$QUEUACK" run --plain good.json
+unlike "--plain leaves the screen alone" "$out" 1049h
+like "and prints lines" "$out" "done +.*first"
+
 mkfifo started
 cat >long.json <<END
 {"name": "long", "nodes": [

@@ -116,6 +116,15 @@ static qk_status nothing(qk_dag **out, const qk_factory_call *call, void *user, 
     return QK_OK;
 }
 
+/* Its result is the number of its attempt. */
+static qk_status attempt(qk_task *task, void *user, qk_error *err)
+{
+    char text[32];
+    (void)user;
+    snprintf(text, sizeof(text), "{\"n\":%d}", (int)qk_task_attempt(task));
+    return qk_task_result(task, text, err);
+}
+
 static int levels = 50;
 
 static qk_status reg(qk_worker *worker, void *user, qk_error *err)
@@ -125,6 +134,7 @@ static qk_status reg(qk_worker *worker, void *user, qk_error *err)
     rc = rc ? rc : qk_worker_handle(worker, "upstream", upstream, NULL, err);
     rc = rc ? rc : qk_worker_handle(worker, "returns_dag", returns_dag, NULL, err);
     rc = rc ? rc : qk_worker_handle(worker, "adds_nodes", adds_nodes, NULL, err);
+    rc = rc ? rc : qk_worker_handle(worker, "attempt", attempt, NULL, err);
     rc = rc ? rc : qk_worker_factory(worker, "nest", nest, &levels, err);
     rc = rc ? rc : qk_worker_factory(worker, "ten", ten, NULL, err);
     return rc ? rc : qk_worker_factory(worker, "nothing", nothing, NULL, err);
@@ -258,6 +268,26 @@ static void test_add_nodes__run_waits_for_them(void **state)
     assert_answer(f, "SELECT result FROM jobs WHERE node_name = 'late'", "{\"first\":1}\n");
 }
 
+static void test_upstream__is_the_last_result_also_after_a_retry(void **state)
+{
+    struct runs *f = *state;
+    qk_error err = QK_ERROR_INIT;
+    qk_dag *dag = dag_new("again");
+    add(dag, "a", "attempt", NULL, NULL);
+    add(dag, "b", "upstream", "a", NULL);
+    add(dag, "c", "upstream", "a", NULL);
+    qk_id run = submit_dag(f, dag);
+    must_execute(f, run);
+    assert_answer(f, "SELECT result FROM jobs WHERE node_name = 'c'", "{\"a\":{\"n\":1}}\n");
+    assert_int_equal(qk_run_retry_from(f->queue, run, "a", &err), QK_OK);
+    must_execute(f, run);
+    assert_answer(f, "SELECT result FROM jobs WHERE node_name IN ('b', 'c')",
+                  "{\"a\":{\"n\":2}}\n{\"a\":{\"n\":2}}\n");
+    assert_int_equal(qk_run_retry_from(f->queue, run, "c", &err), QK_OK);
+    must_execute(f, run);
+    assert_answer(f, "SELECT result FROM jobs WHERE node_name = 'c'", "{\"a\":{\"n\":2}}\n");
+}
+
 struct told {
     int started, ended, expanded;
     qk_id child;
@@ -329,6 +359,7 @@ int main(void)
         RUNS_TEST(test_dynamic__result_becomes_the_run),
         RUNS_TEST(test_factory__without_a_dag_fails_the_node),
         RUNS_TEST(test_add_nodes__run_waits_for_them),
+        RUNS_TEST(test_upstream__is_the_last_result_also_after_a_retry),
         RUNS_TEST(test_pool_of_a_run__leaves_others_alone_and_tells_what_it_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

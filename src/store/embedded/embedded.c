@@ -193,6 +193,7 @@ static void free_store(struct embedded *store)
 {
     close_database(store);
     qk__engine_free(store->engine);
+    qk__upstream_cache_free(&store->upstreams);
     qk__file_lock_release(&store->file);
     if (store->wait_fd >= 0) {
         close(store->wait_fd);
