@@ -126,18 +126,17 @@ typedef struct feeder {
     suite *s;
     atomic_int enqueued;
     atomic_bool stop;
-    qk_status rc;
+    qk_error err;
 } feeder;
 
 static void *feed(void *argument)
 {
     feeder *f = argument;
-    qk_error err = QK_ERROR_INIT;
-    while (!atomic_load(&f->stop) && !f->rc) {
+    while (!atomic_load(&f->stop) && !f->err.code) {
         qk_job_spec specs[10];
         for (int i = 0; i < 10; i++)
             specs[i] = (qk_job_spec){ "fed", "1", NULL };
-        f->rc = qk_enqueue_batch(NULL, f->s->queue, specs, 10, &err);
+        (void)qk_enqueue_batch(NULL, f->s->queue, specs, 10, &f->err);
         atomic_fetch_add(&f->enqueued, 10);
     }
     return NULL;
@@ -146,7 +145,7 @@ static void *feed(void *argument)
 /* Batches are all or none, so a copy of one moment holds a multiple of ten. */
 static void test_backup__is_of_one_moment_while_others_write(suite *s)
 {
-    feeder f = { .s = s };
+    feeder f = { .s = s, .err = QK_ERROR_INIT };
     pthread_t thread;
     qk_backup_options options = QK_BACKUP_OPTIONS_INIT;
     char path[4200];
@@ -162,7 +161,8 @@ static void test_backup__is_of_one_moment_while_others_write(suite *s)
     }
     atomic_store(&f.stop, true);
     pthread_join(thread, NULL);
-    assert_int_equal(f.rc, QK_OK);
+    if (f.err.code)
+        fail_msg("%s", f.err.message);
     good(s, qk_store_check(path, NULL, &s->err));
     clean_up(path);
 }

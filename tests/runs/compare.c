@@ -3,72 +3,20 @@
  */
 #include "world.h"
 
-#include <limits.h>
 #include <queuack/run.h>
 #include <string.h>
 
 static const qk_run_status statuses[] = { QK_RUN_PENDING, QK_RUN_RUNNING, QK_RUN_PAUSED,
                                           QK_RUN_DONE,    QK_RUN_FAILED,  QK_RUN_CANCELLED };
 
-/*
- * The cause has to be the failure that was first among those of the parents. Of parents that were
- * skipped in the very step in which the job was, any may have been the one that decided: what the
- * engine chose is then adopted, since it is what is passed on.
- */
-static void check_cause(struct world *world, int job, int cause)
-{
-    struct model_job *wanted = &world->model.jobs[job];
-    long chosen_when = 0;
-    long earliest = LONG_MAX;
-    const struct model_job *chosen = NULL;
-    for (int i = 0; i < wanted->parent_count; i++) {
-        const struct model_job *parent = &world->model.jobs[wanted->parents[i]];
-        bool passed_on = parent->status == QK_JOB_SKIPPED && parent->skip == MODEL_FAILURE;
-        bool own = (parent->status == QK_JOB_FAILED && !parent->continues) ||
-                   parent->status == QK_JOB_CANCELLED;
-        long when = passed_on ? parent->cause_ended : parent->ended;
-        if (!passed_on && !own)
-            continue;
-        if (parent->ended < wanted->ended && when < earliest)
-            earliest = when;
-        if (own ? wanted->parents[i] == cause : parent->cause_job == cause) {
-            chosen = parent;
-            chosen_when = when;
-        }
-    }
-    if (chosen == NULL || chosen_when > earliest)
-        disagree(world, "job %d is skipped for job %d, which did not fail first", job, cause);
-    wanted->cause_ended = chosen_when;
-    wanted->cause_job = cause;
-    wanted->cause_outside =
-        chosen->run != wanted->run || (chosen->status == QK_JOB_SKIPPED && chosen->cause_outside);
-    wanted->cause_known = true;
-}
-
-/* A condition and a failure ruled it out; in one step either may have come first. */
-static bool may_differ(const struct world *world, const struct model_job *job)
-{
-    bool condition = false;
-    bool failure = false;
-    for (int i = 0; i < job->parent_count; i++) {
-        const struct model_job *parent = &world->model.jobs[job->parents[i]];
-        bool conditional = parent->status == QK_JOB_SKIPPED && parent->skip == MODEL_CONDITION;
-        condition |= conditional;
-        failure |= !conditional && parent->status != QK_JOB_DONE && parent->ended == job->ended;
-    }
-    return job->mode == QK_MODE_ALL && condition && failure;
-}
-
 static void compare_skip(struct world *world, int job, const qk__row *row)
 {
-    struct model_job *wanted = &world->model.jobs[job];
+    const struct model_job *wanted = &world->model.jobs[job];
     const char *reason = memmem(row->ext.data, row->ext.length, "parent_failed:", 14);
-    if ((wanted->skip == MODEL_FAILURE) != (reason != NULL) && may_differ(world, wanted))
-        wanted->skip = reason == NULL ? MODEL_CONDITION : MODEL_FAILURE;
     if ((wanted->skip == MODEL_FAILURE) != (reason != NULL))
         disagree(world, "job %d is skipped for %s", job,
                  reason != NULL ? "a failure" : "a condition");
-    if (reason == NULL || wanted->cause_known)
+    if (reason == NULL)
         return;
     char text[QK_ID_TEXT_SIZE] = "";
     qk_id id;
@@ -76,7 +24,8 @@ static void compare_skip(struct world *world, int job, const qk__row *row)
     int cause = qk_id_parse(&id, text) == QK_OK ? job_number(world, id) : -1;
     if (cause < 0)
         disagree(world, "job %d is skipped for a job that is not there", job);
-    check_cause(world, job, cause);
+    if (!model_name_cause(&world->model, job, cause))
+        disagree(world, "job %d is skipped for job %d, which did not fail first", job, cause);
 }
 
 static void compare_job(struct world *world, int job)

@@ -194,8 +194,7 @@ void disk_crash(struct world *world)
     world->claim_count = 0;
     world->crashes++;
     recover(world);
-    for (int i = 0; i < world->model.job_count; i++)
-        (void)model_give_back(&world->model, i);
+    model_crash(&world->model);
 }
 
 int job_number(const struct world *world, qk_id id)

@@ -1,7 +1,9 @@
 /*
  * Seeded lives of runs: the engine against the naive model, with crashes between any two commits.
  *
- *   runs_sim [--seeds N] [--seed S] [--steps K] [-v]
+ *   runs_sim [--seeds N] [--seed S] [--steps K] [--jumps] [-v]
+ *
+ * With --jumps the wall clock jumps now and then.
  */
 #include "world.h"
 
@@ -13,15 +15,31 @@
 #include <queuack/dag.h>
 
 static int steps = 120;
+static bool jumps = false;
+
+static void show_model(const struct model *model)
+{
+    for (int i = 0; i < model->job_count; i++) {
+        const struct model_job *job = &model->jobs[i];
+        printf("  job %d of run %d: %s%s%s, mode %s, needs", i, job->run,
+               qk_job_status_name(job->status), job->waiting ? " and waits" : "",
+               job->continues ? ", forgiven" : "", qk_dependency_mode_name(job->mode));
+        for (int k = 0; k < job->parent_count; k++)
+            printf(" %d", job->parents[k]);
+        printf(job->child == MODEL_NONE ? "\n" : ", child run %d\n", job->child);
+    }
+}
 
 void disagree(const struct world *world, const char *format, ...)
 {
     va_list args;
+    if (world->verbose)
+        show_model(&world->model);
     va_start(args, format);
     fprintf(stderr, "runs_sim: seed %llu, step %d: ", (unsigned long long)world->seed, world->step);
     vfprintf(stderr, format, args);
-    fprintf(stderr, "\nreplay: runs_sim --seed %llu --steps %d -v\n",
-            (unsigned long long)world->seed, steps);
+    fprintf(stderr, "\nreplay: runs_sim --seed %llu --steps %d%s -v\n",
+            (unsigned long long)world->seed, steps, jumps ? " --jumps" : "");
     va_end(args);
     exit(1);
 }
@@ -98,9 +116,13 @@ static void make_batch(struct world *world, struct batch *batch, int run)
     for (size_t i = 0; i < batch->count; i++) {
         struct model_job job = { .continues = chance(world, 15), .subdag = chance(world, 25) };
         job.mode = chance(world, 50) ? QK_MODE_ALL : (qk_dependency_mode)pick(world, 5);
+        job.max_attempts = 1 + pick(world, 3);
+        job.max_lost = 1 + pick(world, 3);
         choose_parents(world, &job, first, first + (int)i);
         int number = model_add_job(&world->model, run, &job);
         world->jobs[number] = make_id(world, 1, number);
+        world->timeouts[number] =
+            job.subdag && chance(world, 30) ? 1000 + pick(world, 60000) : INT64_MAX;
         snprintf(batch->names[i], sizeof batch->names[i], "n%d", number);
         for (int k = 0; k < job.parent_count; k++)
             batch->needs[i][k] = world->jobs[job.parents[k]];
@@ -108,9 +130,9 @@ static void make_batch(struct world *world, struct batch *batch, int run)
                                         .continue_on_failure = job.continues,
                                         .priority = (uint8_t)(40 + pick(world, 20)),
                                         .mode = (uint8_t)job.mode,
-                                        .max_attempts = 1000,
-                                        .max_lost = 1000,
-                                        .timeout_us = INT64_MAX,
+                                        .max_attempts = job.max_attempts,
+                                        .max_lost = job.max_lost,
+                                        .timeout_us = world->timeouts[number],
                                         .backoff_factor = 1,
                                         .kind = job.subdag ? "dag" : "task",
                                         .queue = "default",
@@ -163,9 +185,12 @@ static void step_submit(struct world *world)
 static void step_claim(struct world *world)
 {
     static const char *const queues[] = { "default" };
-    qk__claim_request request = {
-        .queues = queues, .queue_count = 1, .worker_id = "w", .max = 1, .lease_us = 1000000000
-    };
+    qk__claim_request request = { .queues = queues,
+                                  .queue_count = 1,
+                                  .worker_id = "w",
+                                  .max = 1,
+                                  .lease_us =
+                                      chance(world, 30) ? 1 + pick(world, 60000) : 1000000000 };
     qk__grant grant;
     if (world->claim_count == 64)
         return;
@@ -187,6 +212,8 @@ static void step_claim(struct world *world)
         return;
     }
     world->attempts[job] = grant.attempt;
+    world->started[job] = world->now.mono_us;
+    world->deadlines[job] = world->now.mono_us + request.lease_us;
     world->claims[world->claim_count++] = (struct claim){ job, { grant.id, grant.attempt, "w" } };
 }
 
@@ -222,6 +249,8 @@ static void expand(struct world *world, const struct claim *claim)
     if (allowed && qk_id_compare(child, world->runs[run]) != 0)
         disagree(world, "job %d has another child", claim->job);
     world->expansions += allowed;
+    if (allowed)
+        limit_node(world, claim->job, world->started[claim->job]);
 }
 
 static void step_report(struct world *world)
@@ -249,6 +278,7 @@ static void step_report(struct world *world)
     bool allowed = stale     ? false
                    : how < 5 ? model_ack(&world->model, claim.job)
                    : how < 7 ? model_fail(&world->model, claim.job)
+                   : how < 8 ? model_fail_once(&world->model, claim.job)
                              : model_give_back(&world->model, claim.job);
     trace(world, "report %d of job %d: %d", how, claim.job, (int)rc);
     if (allowed != (rc == QK_OK))
@@ -283,11 +313,20 @@ static void step_people(struct world *world)
         disagree(world, "a person's command is %s: %d", allowed ? "refused" : "accepted", (int)rc);
 }
 
+/* Nothing may come of that: leases and timeouts run on the monotonic clock. */
+static void jump(struct world *world)
+{
+    int64_t us = (int64_t)(pick(world, 200) - 100) * 1000;
+    trace(world, "the wall clock jumps by %lld us", (long long)us);
+    world->now.wall_us += us;
+}
+
 static void one_step(struct world *world)
 {
     int what = pick(world, 100);
-    world->now.wall_us += 1000;
-    world->now.mono_us += 1000;
+    pass_time(world, 1000);
+    if (jumps && chance(world, 5))
+        jump(world);
     if (what < 8)
         step_submit(world);
     else if (what < 45)
@@ -312,20 +351,21 @@ static void one_step(struct world *world)
 /* Every run ends once nobody interferes. */
 static void drain(struct world *world)
 {
+    pass_time(world, 1000);
     for (int r = 0; r < world->model.run_count; r++) {
         if (qk__engine_pause_run(world->engine, world->now, world->runs[r], false) == QK_OK)
             (void)model_pause_run(&world->model, r, false);
     }
     for (int i = 0; i < 4000; i++) {
         bool live = false;
-        world->now.wall_us += 1000;
+        pass_time(world, 1000);
         for (int r = 0; r < world->model.run_count; r++)
             live |= !world->model.runs[r].ended;
         if (!live || !has_room(world))
             return;
         step_claim(world);
         compare(world);
-        world->now.wall_us += 1000;
+        pass_time(world, 1000);
         step_report(world);
         compare(world);
     }
@@ -348,6 +388,8 @@ static void live(uint64_t seed, bool verbose, long *totals)
     totals[1] += world->crashes;
     totals[2] += world->retries;
     totals[3] += world->expansions;
+    totals[4] += world->lost;
+    totals[5] += world->timed_out;
     qk__engine_free(world->engine);
     disk_free(world);
     free(world);
@@ -357,11 +399,13 @@ int main(int argc, char **argv)
 {
     uint64_t seeds = 200, only = 0;
     bool verbose = false;
-    long totals[4] = { 0 };
+    long totals[6] = { 0 };
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
         if (strcmp(argv[i], "-v") == 0)
             verbose = true;
+        else if (strcmp(argv[i], "--jumps") == 0)
+            jumps = true;
         else if (strcmp(argv[i], "--seeds") == 0 && more)
             seeds = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0 && more)
@@ -372,7 +416,8 @@ int main(int argc, char **argv)
     for (uint64_t seed = only ? only : 1; seed <= (only ? only : seeds); seed++)
         live(seed, verbose, totals);
     printf("runs_sim: %llu seeds: %ld commits, %ld crashes, %ld retries, %ld expansions, "
-           "0 failures\n",
-           (unsigned long long)(only ? 1 : seeds), totals[0], totals[1], totals[2], totals[3]);
+           "%ld leases lost, %ld timeouts, 0 failures\n",
+           (unsigned long long)(only ? 1 : seeds), totals[0], totals[1], totals[2], totals[3],
+           totals[4], totals[5]);
     return 0;
 }

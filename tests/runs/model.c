@@ -1,20 +1,15 @@
 /*
- * The naive model; see model.h. Every rule is a loop over everything.
+ * The commands on runs, each by the sentence of the contract that allows it; then everything is
+ * judged anew.
+ *
+ * A job is judged after all that it depends on: its parents, and, of a node that waits, the nodes
+ * of its child. So of what happens at one time the whole is known before anything follows from it;
+ * only the end of a run comes after everything that needs no such end.
  */
-#include "model.h"
+#include "model_rules.h"
 
-#include <string.h>
-
-static bool ended(const struct model_job *job)
-{
-    return qk_job_status_is_terminal(job->status);
-}
-
-static bool for_failure(const struct model_job *job)
-{
-    return job->status == QK_JOB_FAILED || job->status == QK_JOB_CANCELLED ||
-           (job->status == QK_JOB_SKIPPED && job->skip == MODEL_FAILURE);
-}
+#include <limits.h>
+#include <stddef.h>
 
 int model_add_run(struct model *model, int parent_job)
 {
@@ -26,343 +21,275 @@ int model_add_job(struct model *model, int run, const struct model_job *job)
 {
     struct model_job *own = &model->jobs[model->job_count];
     *own = *job;
+    own->status = QK_JOB_PENDING;
     own->run = run;
     own->child = MODEL_NONE;
-    own->status = QK_JOB_PENDING;
+    own->cause = MODEL_NONE;
     return model->job_count++;
 }
 
-struct standing {
-    int total, ended, done, conditional, failed;
-};
-
-/* How the parents stand, as the table of dependency modes counts them. */
-static struct standing stand(const struct model *model, const struct model_job *job)
+void model_cancel_nodes(struct model *model, int run, bool by_person)
 {
-    struct standing s = { .total = job->parent_count };
-    for (int i = 0; i < job->parent_count; i++) {
-        const struct model_job *parent = &model->jobs[job->parents[i]];
-        bool continued = parent->status == QK_JOB_FAILED && parent->continues;
-        s.ended += ended(parent);
-        s.done += parent->status == QK_JOB_DONE || continued;
-        s.conditional += parent->status == QK_JOB_SKIPPED && parent->skip == MODEL_CONDITION;
-        s.failed += for_failure(parent) && !continued;
-    }
-    return s;
-}
-
-static bool can_start(const struct model *model, const struct model_job *job)
-{
-    struct standing s = stand(model, job);
-    switch (job->mode) {
-    case QK_MODE_ALL:
-        return s.done == s.total;
-    case QK_MODE_ANY:
-        return s.done > 0 || s.total == 0;
-    case QK_MODE_ALL_DONE:
-        return s.ended == s.total;
-    case QK_MODE_ONE_FAILED:
-        return s.failed > 0 || s.total == 0;
-    case QK_MODE_NONE_FAILED:
-        return s.done + s.conditional == s.total;
-    }
-    return false;
-}
-
-static bool can_never_start(const struct model *model, const struct model_job *job)
-{
-    struct standing s = stand(model, job);
-    if (s.total == 0 || can_start(model, job)) {
-        return false;
-    }
-    switch (job->mode) {
-    case QK_MODE_ALL:
-        return s.failed + s.conditional > 0;
-    case QK_MODE_ANY:
-    case QK_MODE_ONE_FAILED:
-        return s.ended == s.total;
-    case QK_MODE_NONE_FAILED:
-        return s.failed > 0;
-    default:
-        return false;
-    }
-}
-
-/* Its run, or one around it, is paused; or the node around it does not wait for it (again yet). */
-static bool is_held(const struct model *model, int run)
-{
-    while (run != MODEL_NONE) {
-        int parent = model->runs[run].parent;
-        if (model->runs[run].paused) {
-            return true;
-        }
-        if (parent == MODEL_NONE) {
-            return false;
-        }
-        if (!model->jobs[parent].waiting) {
-            return true;
-        }
-        run = model->jobs[parent].run;
-    }
-    return false;
-}
-
-bool model_may_start(const struct model *model, int job)
-{
-    const struct model_job *own = &model->jobs[job];
-    return own->status == QK_JOB_PENDING && can_start(model, own) && !is_held(model, own->run);
-}
-
-static void finish(struct model *model, int job, qk_job_status status)
-{
-    struct model_job *own = &model->jobs[job];
-    own->status = status;
-    own->waiting = false;
-    own->ended = model->now;
-    own->ever_done |= status == QK_JOB_DONE;
-}
-
-static void skip(struct model *model, int job)
-{
-    struct model_job *own = &model->jobs[job];
-    own->skip = MODEL_CONDITION;
-    own->cause_known = false;
-    for (int i = 0; i < own->parent_count; i++) {
-        const struct model_job *parent = &model->jobs[own->parents[i]];
-        bool continued = parent->status == QK_JOB_FAILED && parent->continues;
-        if (!for_failure(parent) || continued) {
-            continue;
-        }
-        bool passed_on = parent->status == QK_JOB_SKIPPED;
-        long when = passed_on ? parent->cause_ended : parent->ended;
-        bool outside = parent->run != own->run || (passed_on && parent->cause_outside);
-        if (own->skip == MODEL_CONDITION || when < own->cause_ended) {
-            own->cause_ended = when;
-            own->cause_outside = outside;
-        }
-        own->skip = MODEL_FAILURE;
-    }
-    finish(model, job, QK_JOB_SKIPPED);
-}
-
-/* Everything live in a run, at every depth. */
-static void cancel_inside(struct model *model, int run, bool by_person)
-{
-    if (model->runs[run].ended) {
+    if (run == MODEL_NONE || model->runs[run].ended)
         return;
-    }
-    model->runs[run].cancelled |= by_person;
+    model->runs[run].cancelled = by_person;
     for (int i = 0; i < model->job_count; i++) {
         struct model_job *job = &model->jobs[i];
-        if (job->run != run || ended(job)) {
+        if (job->run != run || model_terminal(job))
             continue;
-        }
-        finish(model, i, QK_JOB_CANCELLED);
-        if (job->child != MODEL_NONE) {
-            cancel_inside(model, job->child, by_person);
-        }
+        job->status = QK_JOB_CANCELLED;
+        job->waiting = false;
+        job->ended = model->now;
+        model_cancel_nodes(model, job->child, by_person);
     }
 }
 
-static bool all_ended(const struct model *model, int run)
+void model_end_job(struct model *model, int number, qk_job_status status)
 {
+    struct model_job *job = &model->jobs[number];
+    job->status = status;
+    job->waiting = false;
+    job->ended = model->now;
+    model_cancel_nodes(model, job->child, status == QK_JOB_CANCELLED);
+}
+
+/* The failure behind `parent`, and when it was. */
+static int cause_behind(const struct model *model, int parent, long *when)
+{
+    const struct model_job *job = &model->jobs[parent];
+    bool passed_on = job->status == QK_JOB_SKIPPED;
+    *when = passed_on ? job->cause_ended : job->ended;
+    return passed_on ? job->cause : parent;
+}
+
+static void skip(struct model *model, int number)
+{
+    struct model_job *job = &model->jobs[number];
+    job->skip = MODEL_CONDITION;
+    job->cause_ended = LONG_MAX;
+    for (int i = 0; i < job->parent_count; i++) {
+        long when;
+        int cause = cause_behind(model, job->parents[i], &when);
+        if (!model_counts_failed(&model->jobs[job->parents[i]]))
+            continue;
+        job->skip = MODEL_FAILURE;
+        if (when < job->cause_ended) {
+            job->cause_ended = when;
+            job->cause = cause;
+        }
+    }
+    model_end_job(model, number, QK_JOB_SKIPPED);
+}
+
+bool model_name_cause(struct model *model, int number, int named)
+{
+    struct model_job *job = &model->jobs[number];
+    for (int i = 0; i < job->parent_count; i++) {
+        long when;
+        int cause = cause_behind(model, job->parents[i], &when);
+        if (model_counts_failed(&model->jobs[job->parents[i]]) && cause == named &&
+            when == job->cause_ended)
+            job->cause = named;
+    }
+    return job->cause == named;
+}
+
+static bool all_terminal(const struct model *model, int run)
+{
+    bool all = true;
+    for (int i = 0; i < model->job_count; i++)
+        all &= model->jobs[i].run != run || model_terminal(&model->jobs[i]);
+    return all;
+}
+
+static void judge(struct model *model, int number, bool runs_end)
+{
+    struct model_job *job = &model->jobs[number];
+    if (job->judged)
+        return;
+    job->judged = true;
+    for (int i = 0; i < job->parent_count; i++)
+        judge(model, job->parents[i], runs_end);
+    if (job->status == QK_JOB_PENDING && model_never(model, job))
+        skip(model, number);
+    if (!job->waiting || !runs_end)
+        return;
     for (int i = 0; i < model->job_count; i++) {
-        if (model->jobs[i].run == run && !ended(&model->jobs[i])) {
-            return false;
-        }
+        if (model->jobs[i].run == job->child)
+            judge(model, i, runs_end);
     }
-    return true;
+    if (all_terminal(model, job->child)) {
+        model->runs[job->child].ended = true;
+        bool done = model_run_status(model, job->child) == RUN_DONE;
+        model_end_job(model, number, done ? QK_JOB_DONE : QK_JOB_FAILED);
+    }
 }
 
-static bool has_started(const struct model *model, int run)
+static void judge_all(struct model *model, bool runs_end)
 {
-    for (int i = 0; i < model->job_count; i++) {
-        if (model->jobs[i].run == run && model->jobs[i].status != QK_JOB_PENDING) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_failed(const struct model *model, int run)
-{
-    for (int i = 0; i < model->job_count; i++) {
-        const struct model_job *job = &model->jobs[i];
-        bool bad = job->status == QK_JOB_FAILED || job->status == QK_JOB_CANCELLED;
-        if (job->run == run &&
-            ((bad && !job->continues) ||
-             (job->status == QK_JOB_SKIPPED && job->skip == MODEL_FAILURE && job->cause_outside))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum model_run_status model_run_status(const struct model *model, int run)
-{
-    const struct model_run *own = &model->runs[run];
-    if (own->ended) {
-        return own->cancelled ? RUN_CANCELLED : has_failed(model, run) ? RUN_FAILED : RUN_DONE;
-    }
-    for (int r = run; r != MODEL_NONE;) {
-        if (model->runs[r].paused) {
-            return RUN_PAUSED;
-        }
-        int parent = model->runs[r].parent;
-        r = parent == MODEL_NONE ? MODEL_NONE : model->jobs[parent].run;
-    }
-    return own->started ? RUN_RUNNING : RUN_PENDING;
-}
-
-/* Child done: the node is done. Else it fails. */
-static bool hand_up(struct model *model, int run)
-{
-    int parent = model->runs[run].parent;
-    if (!model->runs[run].ended || parent == MODEL_NONE || !model->jobs[parent].waiting) {
-        return false;
-    }
-    bool good = model_run_status(model, run) == RUN_DONE;
-    finish(model, parent, good ? QK_JOB_DONE : QK_JOB_FAILED);
-    return true;
-}
-
-/* One thing that follows from the rest; false: nothing does. */
-static bool follow(struct model *model)
-{
-    for (int i = 0; i < model->job_count; i++) {
-        struct model_job *job = &model->jobs[i];
-        if (job->status == QK_JOB_PENDING && can_never_start(model, job)) {
-            skip(model, i);
-            return true;
-        }
-        if (ended(job) && job->child != MODEL_NONE && !all_ended(model, job->child)) {
-            cancel_inside(model, job->child, model->runs[job->child].cancelled);
-            return true;
-        }
-    }
-    for (int r = 0; r < model->run_count; r++) {
-        struct model_run *run = &model->runs[r];
-        if (!run->started && has_started(model, r)) {
-            run->started = true;
-            return true;
-        }
-        if (!run->ended && all_ended(model, r)) {
-            run->ended = true;
-            run->paused = false;
-            return true;
-        }
-        if (hand_up(model, r)) {
-            return true;
-        }
-    }
-    return false;
+    for (int i = 0; i < model->job_count; i++)
+        model->jobs[i].judged = false;
+    for (int i = 0; i < model->job_count; i++)
+        judge(model, i, runs_end);
 }
 
 void model_settle(struct model *model)
 {
-    while (follow(model)) {
+    judge_all(model, false);
+    judge_all(model, true);
+    for (int i = 0; i < model->job_count; i++) {
+        if (model->jobs[i].run != MODEL_NONE && model->jobs[i].status != QK_JOB_PENDING)
+            model->runs[model->jobs[i].run].started = true;
     }
+    for (int r = 0; r < model->run_count; r++)
+        model->runs[r].ended = all_terminal(model, r);
+    for (int r = 0; r < model->run_count; r++)
+        model->runs[r].paused &= !model->runs[r].ended;
     model->now++;
 }
 
-static bool is_run_by_worker(const struct model *model, int job)
+/* Nothing of a run starts while it, or a run around it, is paused, nor before its node waits. */
+bool model_may_start(const struct model *model, int number)
 {
-    return model->jobs[job].status == QK_JOB_CLAIMED && !model->jobs[job].waiting;
+    const struct model_job *job = &model->jobs[number];
+    if (job->status != QK_JOB_PENDING || !model_met(model, job))
+        return false;
+    for (int r = job->run; r != MODEL_NONE; r = model_run_around(model, r)) {
+        int node = model->runs[r].parent;
+        if (model->runs[r].paused || (node != MODEL_NONE && !model->jobs[node].waiting))
+            return false;
+    }
+    return true;
 }
 
-bool model_claim(struct model *model, int job)
+bool model_claim(struct model *model, int number)
 {
-    if (!model_may_start(model, job)) {
+    struct model_job *job = &model->jobs[number];
+    if (!model_may_start(model, number))
         return false;
-    }
-    model->jobs[job].status = QK_JOB_CLAIMED;
-    model->jobs[job].starts++;
+    job->status = QK_JOB_CLAIMED;
+    job->attempts++;
     model_settle(model);
     return true;
 }
 
-bool model_give_back(struct model *model, int job)
+static bool has_worker(const struct model_job *job)
 {
-    if (!is_run_by_worker(model, job)) {
+    return job->status == QK_JOB_CLAIMED && !job->waiting;
+}
+
+bool model_give_back(struct model *model, int number)
+{
+    if (!has_worker(&model->jobs[number]))
         return false;
-    }
-    model->jobs[job].status = QK_JOB_PENDING;
+    model->jobs[number].status = QK_JOB_PENDING;
+    model->jobs[number].attempts--;
     model_settle(model);
     return true;
 }
 
-bool model_ack(struct model *model, int job)
+static void lose(struct model *model, int number)
 {
-    if (!is_run_by_worker(model, job)) {
+    struct model_job *job = &model->jobs[number];
+    job->status = QK_JOB_PENDING;
+    job->attempts--;
+    job->lost++;
+    if (job->lost == job->max_lost)
+        model_end_job(model, number, QK_JOB_FAILED);
+}
+
+bool model_lose(struct model *model, int number)
+{
+    if (!has_worker(&model->jobs[number]))
         return false;
-    }
-    finish(model, job, QK_JOB_DONE);
+    lose(model, number);
     model_settle(model);
     return true;
 }
 
-bool model_fail(struct model *model, int job)
+void model_crash(struct model *model)
 {
-    if (model->jobs[job].status != QK_JOB_CLAIMED) {
-        return false;
+    for (int i = 0; i < model->job_count; i++) {
+        if (has_worker(&model->jobs[i]))
+            lose(model, i);
     }
-    finish(model, job, QK_JOB_FAILED);
+    model_settle(model);
+}
+
+bool model_fail_once(struct model *model, int number)
+{
+    struct model_job *job = &model->jobs[number];
+    if (!has_worker(job))
+        return false;
+    if (job->attempts == job->max_attempts)
+        return model_fail(model, number);
+    job->status = QK_JOB_PENDING;
     model_settle(model);
     return true;
 }
 
-bool model_untrue(struct model *model, int job)
+bool model_ack(struct model *model, int number)
 {
-    if (!is_run_by_worker(model, job)) {
+    if (!has_worker(&model->jobs[number]))
         return false;
-    }
-    finish(model, job, QK_JOB_SKIPPED);
-    model->jobs[job].skip = MODEL_CONDITION;
+    model_end_job(model, number, QK_JOB_DONE);
     model_settle(model);
     return true;
 }
 
-bool model_expand(struct model *model, int job, int child)
+bool model_fail(struct model *model, int number)
 {
-    struct model_job *own = &model->jobs[job];
-    if (!is_run_by_worker(model, job) || !own->subdag) {
+    if (model->jobs[number].status != QK_JOB_CLAIMED)
         return false;
-    }
-    own->child = child;
-    own->waiting = true;
+    model_end_job(model, number, QK_JOB_FAILED);
     model_settle(model);
     return true;
 }
 
-bool model_cancel(struct model *model, int job)
+bool model_untrue(struct model *model, int number)
 {
-    struct model_job *own = &model->jobs[job];
-    if (ended(own)) {
+    struct model_job *job = &model->jobs[number];
+    if (!has_worker(job))
         return false;
-    }
-    finish(model, job, QK_JOB_CANCELLED);
-    if (own->child != MODEL_NONE) {
-        cancel_inside(model, own->child, true);
-    }
+    job->skip = MODEL_CONDITION;
+    model_end_job(model, number, QK_JOB_SKIPPED);
+    model_settle(model);
+    return true;
+}
+
+bool model_expand(struct model *model, int number, int child)
+{
+    struct model_job *job = &model->jobs[number];
+    if (!has_worker(job) || !job->subdag)
+        return false;
+    job->waiting = true;
+    job->child = child;
+    model_settle(model);
+    return true;
+}
+
+bool model_cancel(struct model *model, int number)
+{
+    if (model_terminal(&model->jobs[number]))
+        return false;
+    model_end_job(model, number, QK_JOB_CANCELLED);
     model_settle(model);
     return true;
 }
 
 bool model_cancel_run(struct model *model, int run)
 {
-    if (model->runs[run].ended) {
+    if (model->runs[run].ended)
         return false;
-    }
-    cancel_inside(model, run, true);
+    model_cancel_nodes(model, run, true);
     model_settle(model);
     return true;
 }
 
 bool model_pause_run(struct model *model, int run, bool paused)
 {
-    if (model->runs[run].ended || model->runs[run].paused == paused) {
+    if (model->runs[run].ended || model->runs[run].paused == paused)
         return false;
-    }
     model->runs[run].paused = paused;
     model_settle(model);
     return true;

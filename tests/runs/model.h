@@ -1,12 +1,13 @@
 /*
  * A naive model of runs: the tables of the contract, written down without any engine in view.
  *
- * Jobs and runs are small structs in two arrays; after each command everything is looked at again
- * until nothing changes. It knows nothing of disks, queues or priorities: which job is claimed is
- * told to it, and it says whether that was allowed. A clone is a plain copy.
+ * Jobs and runs are small structs in two arrays. Nothing is counted or remembered that can be seen
+ * by looking at everything again: after each command every job is judged anew from its parents
+ * (model_settle). It knows nothing of disks, queues or priorities: which job is claimed is told to
+ * it, and it says whether that was allowed. A clone is a plain copy. One thread.
  *
- * Time is a number that rises with each command; what ends in one command ends at one time, and of
- * several failures at one time any may be named as the first. One thread.
+ * Time is a number that rises with each command; what ends in one command ends at one time.
+ * docs/testing.md lists what it takes the specification to mean where that leaves room.
  */
 #ifndef QUEUACK_TESTS_RUNS_MODEL_H
 #define QUEUACK_TESTS_RUNS_MODEL_H
@@ -23,23 +24,22 @@ enum model_skip { MODEL_NOT_SKIPPED, MODEL_CONDITION, MODEL_FAILURE };
 struct model_job {
     qk_job_status status; /* delayed does not occur */
     bool waiting; /* claimed, without a worker: its child run is under way */
-    bool subdag, continues, ever_done;
+    bool subdag, continues;
     qk_dependency_mode mode;
     int run; /* MODEL_NONE: outside */
     int child; /* run */
     int parents[MODEL_PARENTS], parent_count;
     enum model_skip skip;
     long ended; /* time */
-    long cause_ended; /* of a skip for a failure: when that failure was */
-    int cause_job; /* as the engine says, once known */
-    bool cause_outside, cause_known; /* known: looked at by the comparison */
-    int starts;
+    int cause; /* of a skip for a failure: the job that failed first */
+    long cause_ended; /* and when that was */
+    int attempts, lost, max_attempts, max_lost; /* of the budget */
+    bool judged, marked; /* scratch: of model_settle, of the retries */
 };
 
 struct model_run {
     int parent; /* job; MODEL_NONE */
     bool paused, cancelled, started, ended;
-    int failed_as; /* jobs failed at its end, for the text of its node */
 };
 
 struct model {
@@ -59,8 +59,10 @@ void model_settle(struct model *model); /* after adding */
 /* False: the tables do not allow it, and nothing changed. */
 bool model_may_start(const struct model *model, int job);
 bool model_claim(struct model *model, int job);
-bool model_give_back(struct model *model,
-                     int job); /* nack, lost lease, failure with attempts left */
+bool model_give_back(struct model *model, int job); /* a nack, or a job that was not started */
+bool model_lose(struct model *model, int job); /* its worker; back, or failed for good */
+void model_crash(struct model *model); /* all workers are lost, at one time */
+bool model_fail_once(struct model *model, int job); /* likewise, by the attempts left */
 bool model_ack(struct model *model, int job);
 bool model_fail(struct model *model, int job); /* for good; of a waiting node: its timeout */
 bool model_untrue(struct model *model, int job); /* its condition is false */
@@ -72,6 +74,8 @@ bool model_pause_run(struct model *model, int run, bool paused);
 bool model_retry_run(struct model *model, int run);
 bool model_retry_from(struct model *model, int job);
 
+/* Of failures at one time any may be the first: true if `cause` is one, and it is taken over. */
+bool model_name_cause(struct model *model, int job, int cause);
 enum model_run_status model_run_status(const struct model *model, int run);
 /* NULL, or what does not hold (static): for every state the model can be in. */
 const char *model_check(const struct model *model);

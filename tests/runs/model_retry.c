@@ -1,215 +1,159 @@
 /*
- * What a person's retry means, from section 5 of the contract and the rows of the life-cycle table
- * that name it.
- *
- * "It resets nodes that failed, were cancelled or skipped for a failure, at every depth below and,
- * where a node above failed because of them, that node goes back to waiting and its skipped
- * dependents to pending. Done nodes and condition skips stay."
+ * A person's retries: what is to begin again is marked, by looking from every node at its
+ * neighbours until no mark is added; then the marked nodes are set back. On a refusal the marks mean
+ * nothing, and nothing has changed.
  */
-#include "model.h"
+#include "model_rules.h"
 
-static bool ended(const struct model_job *job)
+#include <stddef.h>
+
+static void clear(struct model *model)
 {
-    return qk_job_status_is_terminal(job->status);
+    for (int i = 0; i < model->job_count; i++)
+        model->jobs[i].marked = false;
 }
 
-static bool is_unfinished(const struct model_job *job)
+static bool for_failure(const struct model_job *job)
 {
     return job->status == QK_JOB_FAILED || job->status == QK_JOB_CANCELLED ||
            (job->status == QK_JOB_SKIPPED && job->skip == MODEL_FAILURE);
 }
 
-static void open_run(struct model *model, int run)
+/* Of this run and below; what is done or was skipped by a condition stays, with all in it. */
+static bool mark_unfinished(struct model *model, int run)
 {
-    model->runs[run].ended = false;
-    model->runs[run].cancelled = false;
-    model->runs[run].started = true;
-}
-
-/* failed → claimed for a sub-DAG that has its run; everything else → pending. */
-static void reset(struct model *model, int job, bool waits)
-{
-    struct model_job *own = &model->jobs[job];
-    own->waiting = waits;
-    own->status = waits ? QK_JOB_CLAIMED : QK_JOB_PENDING;
-    own->skip = MODEL_NOT_SKIPPED;
-    open_run(model, own->run);
-}
-
-/* Unfinished nodes of a run and of the runs below, but for those below nodes that stay. */
-static int reset_below(struct model *model, int run)
-{
-    int count = 0;
-    for (int i = 0; i < model->job_count; i++) {
+    bool some = false;
+    for (int i = 0; run != MODEL_NONE && i < model->job_count; i++) {
         struct model_job *job = &model->jobs[i];
-        if (job->run != run ||
-            (ended(job) && !is_unfinished(job))) { /* these stay, and so does what is below */
+        if (job->run != run || (model_terminal(job) && !for_failure(job)))
             continue;
-        }
-        int inside = job->child == MODEL_NONE ? 0 : reset_below(model, job->child);
-        if (is_unfinished(job)) {
-            bool waits = inside > 0 && job->status == QK_JOB_FAILED;
-            reset(model, i, waits);
-            count++;
-        }
-        count += inside;
+        job->marked = model_terminal(job);
+        some |= mark_unfinished(model, job->child) || job->marked;
     }
-    return count;
+    return some;
 }
 
-static bool depends_on(const struct model *model, int job, int parent)
+/* What depends on a marked node in its run: all of it, or what was skipped for a failure. */
+static void mark_downstream(struct model *model, int run, bool everything)
 {
-    for (int i = 0; i < model->jobs[job].parent_count; i++) {
-        if (model->jobs[job].parents[i] == parent) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Dependents within the run that were skipped for a failure, and theirs. */
-static void reset_skipped_dependents(struct model *model, int job)
-{
-    for (int i = 0; i < model->job_count; i++) {
-        struct model_job *own = &model->jobs[i];
-        if (own->run == model->jobs[job].run && depends_on(model, i, job) &&
-            own->status == QK_JOB_SKIPPED && own->skip == MODEL_FAILURE) {
-            reset(model, i, false);
-            reset_skipped_dependents(model, i);
+    for (bool more = true; more;) {
+        more = false;
+        for (int i = 0; i < model->job_count; i++) {
+            struct model_job *job = &model->jobs[i];
+            bool wanted = everything || (job->status == QK_JOB_SKIPPED && for_failure(job));
+            if (job->run != run || job->marked || !wanted)
+                continue;
+            for (int k = 0; k < job->parent_count; k++) {
+                const struct model_job *parent = &model->jobs[job->parents[k]];
+                job->marked |= parent->marked && parent->run == run;
+            }
+            more |= job->marked;
         }
     }
 }
 
-/* A node around it that was cancelled, skipped or done rules out a retry of the inside alone. */
-static bool may_open_above(const struct model *model, int run, bool done_too)
+static void mark_run(struct model *model, int run)
 {
-    for (int parent; (parent = model->runs[run].parent) != MODEL_NONE;) {
-        const struct model_job *job = &model->jobs[parent];
-        if (!ended(job)) {
-            return true; /* then everything above is live as well */
+    for (int i = 0; run != MODEL_NONE && i < model->job_count; i++) {
+        if (model->jobs[i].run == run) {
+            model->jobs[i].marked = true;
+            mark_run(model, model->jobs[i].child);
         }
-        if (job->status != QK_JOB_FAILED && !(done_too && job->status == QK_JOB_DONE)) {
-            return false;
-        }
-        run = job->run;
     }
-    return true;
 }
 
-static bool has_unfinished(const struct model *model, int run)
+static bool holds_marked(const struct model *model, int run)
 {
-    for (int i = 0; i < model->job_count; i++) {
-        const struct model_job *job = &model->jobs[i];
-        if (job->run == run && (!ended(job) || is_unfinished(job)) &&
-            (is_unfinished(job) ||
-             (job->child != MODEL_NONE && has_unfinished(model, job->child)))) {
-            return true;
-        }
+    bool some = false;
+    for (int i = 0; run != MODEL_NONE && i < model->job_count; i++)
+        some |= model->jobs[i].run == run && model->jobs[i].marked;
+    return some;
+}
+
+static bool is_running(const struct model *model)
+{
+    bool some = false;
+    for (int i = 0; i < model->job_count; i++)
+        some |= model->jobs[i].marked && model->jobs[i].status == QK_JOB_CLAIMED;
+    return some;
+}
+
+static void set_back(struct model *model, int number, bool waits)
+{
+    struct model_job *job = &model->jobs[number];
+    if (model_terminal(job))
+        job->attempts = job->lost = 0;
+    job->status = waits ? QK_JOB_CLAIMED : QK_JOB_PENDING;
+    job->waiting = waits;
+    job->skip = MODEL_NOT_SKIPPED;
+    job->cause = MODEL_NONE;
+    if (job->run != MODEL_NONE) {
+        model->runs[job->run].ended = false;
+        model->runs[job->run].cancelled = false;
     }
-    return false;
 }
 
 bool model_retry_run(struct model *model, int run)
 {
-    if (!may_open_above(model, run, false) || !has_unfinished(model, run)) {
+    clear(model);
+    if (!mark_unfinished(model, run))
         return false;
-    }
-    reset_below(model, run);
-    for (int parent; (parent = model->runs[run].parent) != MODEL_NONE;
-         run = model->jobs[parent].run) {
-        if (!ended(&model->jobs[parent])) {
+    for (int r = run; model->runs[r].parent != MODEL_NONE; r = model_run_around(model, r)) {
+        struct model_job *around = &model->jobs[model->runs[r].parent];
+        if (!model_terminal(around))
             break;
-        }
-        reset(model, parent, true);
-        reset_skipped_dependents(model, parent);
-    }
-    model_settle(model);
-    return true;
-}
-
-/* "for that node and everything downstream" */
-static void mark_downstream(const struct model *model, int job, bool *marked)
-{
-    marked[job] = true;
-    for (int i = 0; i < model->job_count; i++) {
-        if (!marked[i] && model->jobs[i].run == model->jobs[job].run && depends_on(model, i, job)) {
-            mark_downstream(model, i, marked);
-        }
-    }
-}
-
-static void mark_inside(const struct model *model, int run, bool *marked)
-{
-    for (int i = 0; i < model->job_count; i++) {
-        if (model->jobs[i].run == run) {
-            marked[i] = true;
-            if (model->jobs[i].child != MODEL_NONE) {
-                mark_inside(model, model->jobs[i].child, marked);
-            }
-        }
-    }
-}
-
-bool model_retry_from(struct model *model, int job)
-{
-    static bool marked[MODEL_JOBS];
-    static bool waits[MODEL_JOBS];
-    for (int i = 0; i < MODEL_JOBS; i++) {
-        marked[i] = waits[i] = false;
-    }
-    if (!ended(&model->jobs[job]) || model->jobs[job].run == MODEL_NONE ||
-        !may_open_above(model, model->jobs[job].run, true)) {
-        return false;
-    }
-    mark_downstream(model, job, marked);
-    int above = model->runs[model->jobs[job].run].parent;
-    int first_above = above;
-    for (; above != MODEL_NONE && ended(&model->jobs[above]);
-         above = model->runs[model->jobs[above].run].parent) {
-        mark_downstream(model, above, marked);
-        waits[above] = model->jobs[above].status == QK_JOB_FAILED;
-    }
-    for (int i = 0; i < model->job_count; i++) {
-        bool is_above = false;
-        for (int p = first_above; p != above; p = model->runs[model->jobs[p].run].parent) {
-            is_above |= p == i;
-        }
-        if (marked[i] && !is_above && model->jobs[i].child != MODEL_NONE) {
-            mark_inside(model, model->jobs[i].child, marked);
-        }
-    }
-    for (int i = 0; i < model->job_count; i++) {
-        if (marked[i] && model->jobs[i].status == QK_JOB_CLAIMED) {
+        if (around->status != QK_JOB_FAILED)
             return false;
-        }
-    }
-    for (int i = 0; i < model->job_count; i++) {
-        if (marked[i] && ended(&model->jobs[i])) {
-            model->jobs[i].ever_done = false;
-            reset(model, i, waits[i]);
-        }
-    }
-    model_settle(model);
-    return true;
-}
-
-/* What must hold whatever happened. */
-const char *model_check(const struct model *model)
-{
-    for (int r = 0; r < model->run_count; r++) {
-        int parent = model->runs[r].parent;
-        if (parent != MODEL_NONE && model->jobs[parent].child != r) {
-            return "a child run without its node";
-        }
+        around->marked = true;
+        mark_downstream(model, around->run, false);
     }
     for (int i = 0; i < model->job_count; i++) {
         const struct model_job *job = &model->jobs[i];
-        if (job->ever_done && job->status != QK_JOB_DONE) {
-            return "a done node is done no more";
-        }
-        if (job->waiting && (job->status != QK_JOB_CLAIMED || job->child == MODEL_NONE)) {
-            return "a node waits for nothing";
-        }
+        if (job->marked)
+            set_back(model, i, job->status == QK_JOB_FAILED && holds_marked(model, job->child));
     }
-    return NULL;
+    model_settle(model);
+    return true;
+}
+
+/*
+ * The nodes that begin anew do so with all that is in them. Those around wait again if they failed;
+ * done ones become pending, as the table of the lifecycle has it, and wait once they are claimed.
+ */
+static void begin_anew(struct model *model, const bool *around)
+{
+    for (int i = 0; i < model->job_count; i++) {
+        if (model->jobs[i].marked && !around[i])
+            mark_run(model, model->jobs[i].child);
+    }
+    for (int i = 0; i < model->job_count; i++) {
+        if (model->jobs[i].marked)
+            set_back(model, i, around[i] && model->jobs[i].status == QK_JOB_FAILED);
+    }
+    model_settle(model);
+}
+
+bool model_retry_from(struct model *model, int number)
+{
+    bool around[MODEL_JOBS] = { false };
+    int run = model->jobs[number].run;
+    clear(model);
+    if (run == MODEL_NONE || !model_terminal(&model->jobs[number]))
+        return false;
+    model->jobs[number].marked = true;
+    mark_downstream(model, run, true);
+    for (int r = run; model->runs[r].parent != MODEL_NONE; r = model_run_around(model, r)) {
+        int node = model->runs[r].parent;
+        struct model_job *job = &model->jobs[node];
+        if (!model_terminal(job))
+            break;
+        if (job->status != QK_JOB_FAILED && job->status != QK_JOB_DONE)
+            return false;
+        around[node] = job->marked = true;
+        mark_downstream(model, job->run, true);
+    }
+    if (is_running(model))
+        return false;
+    begin_anew(model, around);
+    return true;
 }

@@ -196,10 +196,17 @@ void step_retry(struct world *world)
     if (rc == QK_OK)
         rc = apply(world, &d);
     drawing_free(&d);
+    bool waited[MODEL_JOBS];
+    for (int i = 0; i < world->model.job_count; i++)
+        waited[i] = world->model.jobs[i].waiting;
     bool allowed =
         from ? model_retry_from(&world->model, node) : model_retry_run(&world->model, run);
     trace(world, "retry %s %d: %d", from ? "from job" : "run", from ? node : run, (int)rc);
     if (allowed != (rc == QK_OK))
         disagree(world, "the retry is %s: %s", allowed ? "refused" : "not refused", err.message);
+    for (int i = 0; i < world->model.job_count; i++) {
+        if (world->model.jobs[i].waiting && !waited[i])
+            limit_node(world, i, world->now.mono_us);
+    }
     world->retries += allowed;
 }

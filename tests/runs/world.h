@@ -33,7 +33,10 @@ struct world {
     struct claim claims[64];
     int claim_count;
     int attempts[MODEL_JOBS]; /* of the last claim */
-    long commits, crashes, retries, expansions;
+    int64_t deadlines[MODEL_JOBS]; /* mono: of its lease, or of a node that waits */
+    int64_t started[MODEL_JOBS]; /* mono: of the last claim */
+    int64_t timeouts[MODEL_JOBS]; /* INT64_MAX: none */
+    long commits, crashes, retries, expansions, lost, timed_out;
 };
 
 _Noreturn void disagree(const struct world *world, const char *format, ...) QK_PRINTF(2, 3);
@@ -41,6 +44,10 @@ void trace(const struct world *world, const char *format, ...) QK_PRINTF(2, 3);
 uint64_t random_next(struct world *world);
 int pick(struct world *world, int count);
 bool chance(struct world *world, int percent);
+
+/* time.c */
+void limit_node(struct world *world, int job, int64_t from); /* by its timeout */
+void pass_time(struct world *world, int64_t us); /* what falls due on the way happens */
 
 /* disk.c */
 void disk_commit(struct world *world); /* cuts, and makes durable */

@@ -258,7 +258,7 @@ void qk__engine_release(qk__engine *engine, qk__now now);
 typedef struct qk__held_claim {
     qk_id id;
     int32_t attempt, attempts;
-    int64_t claimed_us, lease_us, deadline_us;
+    int64_t claimed_us, begun_us, lease_us, deadline_us;
     qk__holder holder;
     char worker[QK_NAME_MAX + 1];
 } qk__held_claim;

@@ -68,6 +68,7 @@ static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t 
     job->attempts++;
     extra->worker = worker;
     extra->claimed_us = now.wall_us;
+    extra->begun_us = now.mono_us;
     extra->lease_us = extra->first_lease_us =
         lease_length(policy_of(engine, job), request->lease_us);
     extra->holder = request->holder;

@@ -16,8 +16,7 @@ static int64_t timeout_left(const struct policy *policy, const struct extra *ext
     if (policy->timeout_us == INT64_MAX) {
         return INT64_MAX;
     }
-    int64_t gone = now.wall_us - extra->claimed_us;
-    gone = gone < 0 || extra->claimed_us == 0 ? 0 : gone; /* the wall clock may have jumped */
+    int64_t gone = now.mono_us - extra->begun_us;
     return gone >= policy->timeout_us ? 0 : policy->timeout_us - gone;
 }
 

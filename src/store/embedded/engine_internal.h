@@ -92,6 +92,7 @@ struct links {
 struct extra {
     int64_t execute_after_us, claimed_us, finished_us;
     int64_t lease_us, first_lease_us, deadline_us; /* monotonic */
+    int64_t begun_us; /* monotonic: when it was claimed; after a crash by the wall clock */
     uint64_t leased; /* order of the leases, renewals included */
     int64_t cause_us;
     qk_id cause; /* of a skip; none: a condition */

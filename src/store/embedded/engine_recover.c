@@ -93,9 +93,19 @@ static bool keeps_claim(const qk__engine *engine, const struct job *job, qk__now
     return true;
 }
 
+/* Which may have jumped since. */
+static int64_t begun_by_wall(const struct extra *extra, qk__now now)
+{
+    int64_t gone = extra->claimed_us == 0 ? 0 : now.wall_us - extra->claimed_us;
+    return now.mono_us - (gone > 0 ? gone : 0);
+}
+
 static qk_status take_back(qk__engine *engine, uint32_t index, qk__now now)
 {
     struct job *job = job_at(engine, index);
+    if ((job->flags & JF_HELD) == 0) {
+        job->extra->begun_us = begun_by_wall(job->extra, now);
+    }
     if ((job->flags & JF_WAITING) != 0) {
         bool dirty = (job->flags & JF_DIRTY) != 0;
         node_wait(engine, index, now);
@@ -272,7 +282,8 @@ static void copy_claim(const qk__engine *engine, const struct job *job, qk__held
                                .claimed_us = extra->claimed_us != 0 ? extra->claimed_us : 1,
                                .lease_us = extra->lease_us,
                                .holder = extra->holder,
-                               .deadline_us = extra->deadline_us };
+                               .deadline_us = extra->deadline_us,
+                               .begun_us = extra->begun_us };
     strncpy(claim->worker, engine->symbols.text[worker], sizeof claim->worker - 1);
 }
 
@@ -336,5 +347,6 @@ void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim)
     extra->holder = claim->holder;
     extra->lease_us = extra->first_lease_us = claim->lease_us;
     extra->deadline_us = claim->deadline_us;
+    extra->begun_us = claim->begun_us;
     job->flags |= JF_HELD;
 }

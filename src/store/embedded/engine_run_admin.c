@@ -304,6 +304,8 @@ static void open_node(qk__engine *engine, uint32_t index, bool waits, qk__now no
         extra->error = NULL;
         extra->finished_us = 0;
         extra->claimed_us = now.wall_us; /* its time begins anew */
+        extra->begun_us = now.mono_us;
+        job->lost = 0;
     } else {
         reset_for_retry(engine, index, now);
     }
