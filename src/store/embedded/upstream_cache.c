@@ -55,18 +55,17 @@ void qk__upstream_cache_put(qk__upstream_cache **cache, const qk__row *row)
         (*cache == NULL && (*cache = calloc(1, sizeof **cache)) == NULL)) {
         return;
     }
+    char *node = dup_text(row->node);
+    char *result = row->result.data == NULL ? NULL : dup_text(row->result);
+    if (node == NULL || (result == NULL && row->result.data != NULL)) {
+        free(node);
+        free(result);
+        return;
+    }
     qk__left *slot = slot_for(&(*cache)->buckets[bucket_of(row->id)], row->id);
     free(slot->node);
     free(slot->result);
-    *slot = (qk__left){ .id = row->id,
-                        .attempt = row->attempt,
-                        .node = dup_text(row->node),
-                        .result = row->result.data == NULL ? NULL : dup_text(row->result) };
-    if (slot->node == NULL || (slot->result == NULL && row->result.data != NULL)) {
-        free(slot->node);
-        free(slot->result);
-        memset(slot, 0, sizeof *slot);
-    }
+    *slot = (qk__left){ row->id, row->attempt, node, result };
 }
 
 const qk__left *qk__upstream_cache_get(const qk__upstream_cache *cache, qk_id id)
