@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -60,12 +61,13 @@ static qk_status start(here *here)
 /* Nothing is waited for any more, but no process of ours stays behind either. */
 static _Noreturn void stop_at_once(here *here)
 {
-    qk_slot_state slots[256];
-    size_t count = qk_worker_slots_get(slots, sizeof(slots) / sizeof(slots[0]), here->worker);
-    for (size_t i = 0; i < count && i < sizeof(slots) / sizeof(slots[0]); i++) {
+    size_t count;
+    qk_slot_state *slots = run_slots(&count, here->worker);
+    for (size_t i = 0; i < count; i++) {
         if (slots[i].pid > 1)
             kill(-slots[i].pid, SIGKILL);
     }
+    free(slots);
     run_screen_close(here->screen);
     fflush(stdout);
     qk_error err = QK_ERROR_INIT;

@@ -23,6 +23,19 @@ int64_t run_now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+qk_slot_state *run_slots(size_t *count, const qk_worker *worker)
+{
+    qk_slot_state none;
+    size_t room = qk_worker_slots_get(&none, 0, worker);
+    qk_slot_state *slots = calloc(room + 1, sizeof(*slots));
+    *count = 0;
+    if (slots) {
+        size_t there = qk_worker_slots_get(slots, room, worker);
+        *count = there < room ? there : room;
+    }
+    return slots;
+}
+
 static qk_time wall_now(void)
 {
     struct timespec now;
@@ -355,9 +368,9 @@ static void take(run_model *model, run_feed *feed)
 /* What the running commands report. */
 static void take_progress(run_model *model, const qk_worker *worker)
 {
-    qk_slot_state slots[256];
-    size_t count = qk_worker_slots_get(slots, sizeof(slots) / sizeof(slots[0]), worker);
-    for (size_t i = 0; i < count && i < sizeof(slots) / sizeof(slots[0]); i++) {
+    size_t count;
+    qk_slot_state *slots = run_slots(&count, worker);
+    for (size_t i = 0; i < count; i++) {
         size_t index = slots[i].running && slots[i].progress >= 0
                            ? run_map_get(&model->by_id, slots[i].job)
                            : RUN_MAP_NONE;
@@ -370,6 +383,7 @@ static void take_progress(run_model *model, const qk_worker *worker)
         snprintf(task->message, sizeof(task->message), "%.79s", slots[i].progress_message);
         tell(model, RUN_JOB_PROGRESS, task->part, index, wall_now());
     }
+    free(slots);
 }
 
 /* Whether the run has gone further than the pool told. `seen` is from the last tick: by now the pool

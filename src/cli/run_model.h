@@ -90,6 +90,8 @@ struct run_model {
 };
 
 int64_t run_now_us(void); /* CLOCK_MONOTONIC */
+/* What each slot is at; free() it. NULL, and *count 0, without memory. */
+qk_slot_state *run_slots(size_t *count, const qk_worker *worker);
 
 /* For a run of `dag` that was just submitted. QK_ENOMEM. */
 qk_status run_model_init(run_model *model, cli *cli, qk_dag *dag, qk_id run);
