@@ -50,6 +50,7 @@ void bench_row_open(bench *b);
 void bench_row_command(bench *b);
 void bench_row_metrics(bench *b);
 void bench_row_dag(bench *b);
+void bench_row_runs(bench *b);
 void bench_row_shared(bench *b);
 void bench_row_sustained(bench *b);
 

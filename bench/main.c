@@ -28,6 +28,7 @@ static const bench_row rows[] = {
     { "command", "the program `true` as a job, beside xargs and make", bench_row_command },
     { "metrics", "counting a job, and the text for Prometheus", bench_row_metrics },
     { "dag", "definitions: building, checking, drawing", bench_row_dag },
+    { "runs", "DAGs executed: fans, chains, sub-DAGs, hierarchies", bench_row_runs },
     { "shared", "what another process gets from the owner; takeovers", bench_row_shared },
     { "sustained", "a steady rate; with --sustained SECONDS", bench_row_sustained },
 };

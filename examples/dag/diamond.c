@@ -1,10 +1,10 @@
 /*
  * A diamond: two branches between a start and an end, run here in two slots.
  *
- * A handler reads what its parents left by their names. The run and its nodes stay in the store:
- * `queuack runs show @1` and SQL tell about them later.
+ * A handler reads what its parents left by their names. The run and its nodes stay in the store: with
+ * a file (diamond jobs.duckdb), `queuack runs show @1` and SQL tell about them later.
  */
-#include <queuack/queuack.h>
+#include "../example.h"
 
 static qk_status count_rows(qk_task *task, void *user, qk_error *err)
 {
@@ -32,63 +32,38 @@ static qk_status handlers(qk_worker *worker, void *user, qk_error *err)
     return rc ? rc : qk_worker_handle(worker, "report", report, NULL, err);
 }
 
-static qk_status add(qk_dag *dag, const char *name, const char *kind, const char *const *after,
-                     size_t count, qk_error *err)
+static void add(qk_dag *dag, const char *name, const char *kind, const char *const *after,
+                size_t count)
 {
+    qk_error err = QK_ERROR_INIT;
     qk_node_options options = QK_NODE_OPTIONS_INIT;
     options.after = after;
     options.after_count = count;
-    return qk_dag_add(dag, name, kind, NULL, &options, err);
+    check(qk_dag_add(dag, name, kind, NULL, &options, &err), &err);
 }
 
-static qk_status build(qk_dag *dag, qk_error *err)
+int main(int argc, char **argv)
 {
-    static const char *const start[] = { "start" };
-    static const char *const both[] = { "left", "right" };
-    qk_status rc = add(dag, "start", "count", NULL, 0, err);
-    if (!rc)
-        rc = add(dag, "left", "count", start, 1, err);
-    if (!rc)
-        rc = add(dag, "right", "count", start, 1, err);
-    if (!rc)
-        rc = add(dag, "end", "report", both, 2, err);
-    return rc;
-}
-
-static qk_status show(qk_queue *queue, qk_id run, qk_error *err)
-{
+    static const char *const start[] = { "start" }, *const both[] = { "left", "right" };
     static const char *const nodes[] = { "start", "left", "right", "end" };
-    qk_status rc = QK_OK;
-    for (size_t i = 0; !rc && i < 4; i++) {
-        qk_job *job = NULL;
-        rc = qk_run_node(&job, queue, run, nodes[i], err);
-        if (!rc)
-            printf("%-6s %s\n", nodes[i], qk_job_status_name(job->status));
-        qk_job_free(job);
-    }
-    return rc;
-}
-
-int main(void)
-{
     qk_error err = QK_ERROR_INIT;
-    qk_queue *queue = NULL;
+    qk_queue *queue = open_store(argc, argv, NULL);
     qk_dag *dag = NULL;
     qk_id run;
-    qk_status rc = qk_queue_open(&queue, "jobs.duckdb", NULL, &err);
-    if (!rc)
-        rc = qk_dag_new(&dag, "diamond", NULL, &err);
-    if (!rc)
-        rc = build(dag, &err);
-    if (!rc)
-        rc = qk_run_submit(&run, queue, dag, NULL, &err);
-    if (!rc)
-        rc = qk_run_execute(queue, run, 2, handlers, NULL, &err);
-    if (!rc)
-        rc = show(queue, run, &err);
+    check(qk_dag_new(&dag, "diamond", NULL, &err), &err);
+    add(dag, "start", "count", NULL, 0);
+    add(dag, "left", "count", start, 1);
+    add(dag, "right", "count", start, 1);
+    add(dag, "end", "report", both, 2);
+    check(qk_run_submit(&run, queue, dag, NULL, &err), &err);
     qk_dag_free(dag);
+    check(qk_run_execute(queue, run, 2, handlers, NULL, &err), &err);
+
+    for (int i = 0; i < 4; i++) {
+        qk_job *job = NULL;
+        check(qk_run_node(&job, queue, run, nodes[i], &err), &err);
+        printf("%-6s %s\n", nodes[i], qk_job_status_name(job->status));
+        qk_job_free(job);
+    }
     qk_queue_close(queue);
-    if (rc)
-        fprintf(stderr, "diamond: %s\n", err.message);
-    return qk_status_exit_code(rc);
 }

@@ -2,10 +2,9 @@
  * Pictures of a DAG: a definition read from JSON, with a sub-DAG in place and a wide fan-out, in
  * every theme. Give a folder to keep them: visualise DIR.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include <queuack/queuack.h>
+#include "../example.h"
 
 static const char head[] =
     "{\"name\":\"images\",\"nodes\":["
@@ -96,8 +95,5 @@ static qk_status draw_all(const char *folder, qk_error *err)
 int main(int argc, char **argv)
 {
     qk_error err = QK_ERROR_INIT;
-    qk_status rc = draw_all(argc > 1 ? argv[1] : NULL, &err);
-    if (rc)
-        fprintf(stderr, "%s\n", err.message);
-    return rc ? 1 : 0;
+    check(draw_all(argc > 1 ? argv[1] : NULL, &err), &err);
 }

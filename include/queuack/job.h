@@ -298,7 +298,8 @@ QK_API qk_status qk_dead_letters(qk_job_list **out, qk_queue *queue, const qk_jo
 QK_API void qk_job_list_free(qk_job_list *list);
 
 /* Deletes terminal jobs that match (limit does not apply) and says how many. Jobs that a job not
- * yet terminal depends on are kept. QK_EINVAL when the filter names a status that is not terminal. */
+ * yet terminal depends on are kept, and so are all jobs of a run that has not ended or that such a
+ * job is of, with the runs above and below it. QK_EINVAL when the filter names a status that is not terminal. */
 QK_API qk_status qk_purge(size_t *out, qk_queue *queue, const qk_job_filter *filter, qk_error *err);
 
 #ifdef __cplusplus

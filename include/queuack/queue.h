@@ -22,6 +22,12 @@ typedef struct qk_clock {
     void *user;
 } qk_clock;
 
+/* Another store, by the name that nodes of DAGs use for it (qk_node_options.store). */
+typedef struct qk_store_alias {
+    const char *alias;
+    const char *url; /* may hold credentials: it is neither stored nor shown */
+} qk_store_alias;
+
 typedef struct qk_queue_options {
     uint32_t version;
     const char *default_queue; /* "default" */
@@ -42,12 +48,14 @@ typedef struct qk_queue_options {
     const qk_clock *clock; /* NULL: the machine's */
     qk_log_level log_level; /* what is below is not said; 0: everything is */
     bool brief; /* closed again soon: those who keep the file open are to own it */
+    const qk_store_alias *stores; /* stores that sub-DAGs may run in; copied */
+    size_t store_count;
 } qk_queue_options;
 
 #define QK_QUEUE_OPTIONS_INIT                                                                      \
     {                                                                                              \
         1, NULL, 0, false, false, false, 0, 0, 0, { 0 }, NULL, 0, NULL, NULL, NULL, QK_LOG_DEBUG,  \
-            false                                                                                  \
+            false, NULL, 0                                                                         \
     }
 
 /*
@@ -61,6 +69,11 @@ QK_API qk_status qk_queue_open(qk_queue **out, const char *url, const qk_queue_o
 
 /* Shuts down, waits for calls and workers, makes everything durable, frees. NULL-safe. */
 QK_API void qk_queue_close(qk_queue *queue);
+
+/* The handle of another store by its alias, opened at the first call with the defaults and the same
+ * log. Borrowed: it is closed with `queue`; workers on it must be closed before. QK_ENOTFOUND: no such
+ * alias; else as qk_queue_open, the message naming the alias only. */
+QK_API qk_status qk_queue_other(qk_queue **out, qk_queue *queue, const char *alias, qk_error *err);
 
 /* Absolute path of the file in use, or ":memory:". Borrowed from the handle. */
 QK_API const char *qk_queue_path(const qk_queue *queue);

@@ -165,6 +165,10 @@ static const cli_option options[] = {
     { "handler", 0, "KIND=COMMAND",
       "Run jobs of this kind with a program, the payload on its input", true },
     { "plugin", 0, "FILE.so", "Load handlers from a plugin", true },
+    { "store", 0, "ALIAS=URL",
+      "Another store, by the name that sub-DAG nodes use for it (also $QUEUACK_STORES, with \";\" "
+      "between several)",
+      true },
     { "drain", 0, NULL, "End when nothing it can run is left; exit 1 if a job failed", false },
     { "metrics", 0, "FILE", "Keep a file of metrics for Prometheus, renewed every 5 s", false },
     { "no-commands", 0, NULL, "Run no commands: only look after the store", false },

@@ -88,14 +88,16 @@ static void put_head(FILE *out, const char *title, const char *name, const char 
 
 static void put_tail(FILE *out)
 {
-    fputs(".SH EXIT STATUS\n"
-          "0 good; 1 a job failed; 2 usage; 3 not found; 4 refused; 5 the store cannot be reached\n"
-          "or is damaged; 6 a wait timed out; 130 interrupted.\n"
-          ".SH ENVIRONMENT\n"
-          ".TP\n\\fBQUEUACK_DB\\fR\nThe store, where \\fB\\-\\-db\\fR is not given; "
-          "\\&./queuack.duckdb without either.\n"
-          ".TP\n\\fBNO_COLOR\\fR\nIf it is set and not empty: no colours.\n",
-          out);
+    fputs(
+        ".SH EXIT STATUS\n"
+        "0 good; 1 a job failed; 2 usage; 3 not found; 4 refused; 5 the store cannot be reached\n"
+        "or is damaged; 6 a wait timed out; 130 interrupted.\n"
+        ".SH ENVIRONMENT\n"
+        ".TP\n\\fBQUEUACK_STORES\\fR\nOther stores for sub-DAGs, as \\fB\\-\\-store\\fR takes them, with ; between several.\n"
+        ".TP\n\\fBQUEUACK_DB\\fR\nThe store, where \\fB\\-\\-db\\fR is not given; "
+        "\\&./queuack.duckdb without either.\n"
+        ".TP\n\\fBNO_COLOR\\fR\nIf it is set and not empty: no colours.\n",
+        out);
 }
 
 static void put_command(FILE *out, const cli_command *command, const char *page)

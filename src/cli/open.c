@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "stores.h"
 
 const char *cli_store_url(const cli *cli)
 {
@@ -62,7 +63,13 @@ qk_status cli_open(cli *cli, bool create)
     options.owner_wait = cli->owner_wait;
     options.brief = !stays(cli);
     cli_log_options(cli, &options);
-    rc = qk_queue_open(&cli->queue, url, &options, &cli->err);
+    cli_stores stores;
+    rc = cli_stores_read(cli, &stores);
+    options.stores = stores.items;
+    options.store_count = stores.count;
+    if (!rc)
+        rc = qk_queue_open(&cli->queue, url, &options, &cli->err);
+    cli_stores_dispose(&stores);
     if (rc == QK_ENOTFOUND)
         cli->err.code = rc = QK_ESTORE; /* a missing store is not a missing job */
     if (!rc && missing)

@@ -104,6 +104,9 @@ static qk_status link_jobs(qk__submission *out, const qk_dag *dag, bool expansio
         job->name = NULL;
         job->node = node->name;
         job->when = node->when;
+        /* It waits for the other store however often its own worker dies. */
+        if (node->store && (!node->job || node->job->max_lost == 0))
+            job->max_lost = INT32_MAX;
         job->factory = node->source == QK_SUBDAG_FACTORY ? node->subject : NULL;
         job->ignore_backpressure = job->ignore_backpressure || expansion;
         link_job(job, &at, out, dag, graph->order[i], places, outer);

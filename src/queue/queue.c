@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "queue/options.h"
+#include "queue/others.h"
 #include "queue/queue_internal.h"
 #include "queue/temp_file.h"
 #include "queue/url.h"
@@ -46,6 +47,7 @@ struct qk_queue {
     void *on_close_arg;
     pthread_mutex_t worker_lock;
     void *worker_slot;
+    qk__others *others; /* NULL: none were named */
 };
 
 void qk__worker_id_make(char out[QK_NAME_MAX + 1])
@@ -109,6 +111,7 @@ static void drain_calls(qk_queue *queue)
 
 static void free_handle(qk_queue *queue)
 {
+    qk__others_close(queue->others);
     qk__temp_file_remove(&queue->temp_file);
     pthread_cond_destroy(&queue->idle);
     pthread_mutex_destroy(&queue->idle_lock);
@@ -226,6 +229,8 @@ qk_status qk_queue_open(qk_queue **out, const char *url, const qk_queue_options 
     if (!queue)
         return qk__error(err, QK_ENOMEM, "out of memory");
     rc = qk__url_resolve(&queue->path, url, err);
+    if (!rc && options)
+        rc = qk__others_new(&queue->others, options, err);
     if (!rc)
         rc = qk__temp_dir_resolve(&queue->temp_dir, config.temp_dir, err);
     if (!rc)
@@ -250,6 +255,19 @@ void qk_queue_close(qk_queue *queue)
     qk__log_event(&queue->config.log, QK_LOG_DEBUG, "store.closed",
                   QK__FIELDS(qk__log_text("path", queue->path)), "closed %s", queue->path);
     free_handle(queue);
+}
+
+qk_status qk_queue_other(qk_queue **out, qk_queue *queue, const char *alias, qk_error *err)
+{
+    if (!out || !alias)
+        return qk__error(err, QK_EINVAL, "out and alias must not be NULL");
+    *out = NULL;
+    qk_status rc = qk__queue_enter(queue, err);
+    if (rc)
+        return rc;
+    rc = qk__others_get(out, queue->others, alias, err);
+    qk__queue_leave(queue);
+    return rc;
 }
 
 const char *qk_queue_path(const qk_queue *queue)

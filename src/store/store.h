@@ -157,9 +157,9 @@ struct qk_store_ops {
     /* The claimed sub-DAG node becomes the parent of this run, in one commit: run, nodes, and the
      * node's waiting state, in which it has neither lease nor worker. The lease is over then. A node
      * that has its run already, by this lease or an earlier one, waits for that: *child is its id,
-     * run and jobs are not looked at and may be NULL. It may return before the commit: no job of the
-     * run starts earlier, and if the commit fails the node is claimed anew. Ends of the child end the node in their own
-     * commit. QK_ELEASE, QK_EINVAL (there is no run yet, and none was given), QK_EREFUSED (nested
+     * run and jobs are not looked at and may be NULL. It returns once that is durable. Ends of the
+     * child end the node in their own commit. A node of the run must not need a job that waits for
+     * the sub-DAG node, nor that itself (QK_EINVAL, naming both). QK_ELEASE, QK_EINVAL (there is no run yet, and none was given), QK_EREFUSED (nested
      * too deep; the message has the chain), and as submit_run. */
     qk_status (*expand)(qk_store *store, qk_id *child, const qk_lease *lease,
                         const qk__new_run *run, const qk__new_job *jobs, size_t count,
@@ -175,7 +175,7 @@ struct qk_store_ops {
 
     /* Nodes for the run of a claimed job, as expand does: held only with the lease (QK_ELEASE). `node`
      * names must be new in the run (QK_ECONFLICT); needs may be any of its jobs. QK_EINVAL: the
-     * job is of no run. */
+     * job is of no run, or what is needed waits for a sub-DAG node around the run. */
     qk_status (*add_nodes)(qk_store *store, const qk_lease *lease, const qk__new_job *jobs,
                            size_t count, qk_error *err);
 
@@ -213,7 +213,8 @@ struct qk_store_ops {
     qk_status (*cancel)(qk_store *store, qk_id job, qk_error *err);
     qk_status (*retry)(qk_store *store, qk_id job, qk_error *err);
 
-    /* Ended jobs that match; `limit` and `before` do not apply. *out: how many. */
+    /* Ended jobs that match; `limit` and `before` do not apply. *out: how many. Kept are jobs that
+     * live ones depend on, and all jobs of trees of runs that live on or that one of those is of. */
     qk_status (*purge)(qk_store *store, size_t *out, const qk_job_filter *filter, qk_error *err);
 
     qk_status (*pause)(qk_store *store, const char *queue, bool paused, qk_error *err);

@@ -113,7 +113,9 @@ static qk_status result_from_file(char **out, const command *command, qk_error *
     qk_status rc = qk__command_file_read(out, &length, command->env.result_path,
                                          command->slot->pool->max_payload, err);
 
-    if (rc == QK_OK && strspn(*out, " \t\r\n") == length)
+    while (rc == QK_OK && length > 0 && strchr(" \t\r\n", (*out)[length - 1]))
+        (*out)[--length] = '\0';
+    if (rc == QK_OK && length == 0)
         rc = QK_EMPTY;
     if (rc == QK_OK)
         rc = qk__json_check(*out, length, err);

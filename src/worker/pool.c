@@ -1,7 +1,8 @@
 /*
  * The pool's life: open, register, start, run, stop, close; see queuack/worker.h.
  *
- * Order of the end: the slots end (each hands back what was not started), then the keeper (leases
+ * Order of the end: the slots end (each hands back what was not started), then the ferry (which hands
+ * back the nodes that wait for other stores), then the keeper (leases
  * are renewed until no job runs), then the reporter (everything reported is durable). Whoever is
  * first in qk_worker_run or qk_worker_close does it, exactly once.
  *
@@ -302,6 +303,7 @@ static void join(qk_worker *pool, bool hurry)
             pthread_join(pool->slots[i]->thread, NULL);
         pool->slots[i]->thread_state = QK__THREAD_NONE;
     }
+    qk__ferry_finish(pool);
     pthread_mutex_lock(&pool->keeper_lock);
     pool->keeper_finish = true;
     pthread_cond_signal(&pool->keeper_wake);

@@ -86,7 +86,7 @@ static int64_t begin(qk__slot *slot, const qk_claimed *claim)
         slot->deadline_us = now + claim->timeout.us;
     task->claim = claim;
     atomic_store_explicit(&task->cancelled, false, memory_order_relaxed);
-    task->permanent = task->expanded = false;
+    task->permanent = task->expanded = task->later = false;
     task->progress_dirty = false;
     task->progress_sent_us = 0;
     int64_t by = slot->deadline_us < now + QK__TICK_US ? slot->deadline_us : now + QK__TICK_US;
@@ -145,6 +145,11 @@ static void judge(qk__slot *slot, qk_outcome *outcome)
         qk__outcome_dispose(outcome);
         outcome->verdict = QK_VERDICT_NACK;
         outcome->permanent = outcome->has_exit_code = false;
+    }
+    if (outcome->verdict == QK_VERDICT_FAIL && task->later) {
+        qk__outcome_dispose(outcome);
+        outcome->verdict = QK_VERDICT_NACK;
+        outcome->delay = qk_seconds(1);
     }
     if (slot->reason == QK__CUT_LOST && !task->expanded)
         atomic_fetch_add(&slot->pool->lost, 1);

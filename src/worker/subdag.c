@@ -2,7 +2,8 @@
  * Sub-DAG nodes: builds the DAG that the node names and makes it the node's run. Runs on a slot's
  * thread like any handler; afterwards the node waits without us.
  *
- * A node that has its run already (it was retried) only waits for it again: nothing is built.
+ * A node that has its run already (it was retried) only waits for it again: nothing is built. A node
+ * that names another store has its run there (far_run.h) and waits in the ferry.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "dag/submission.h"
 #include "dag/template.h"
 #include "util/error.h"
+#include "worker/far_run.h"
 #include "worker/values.h"
 #include "worker/worker_internal.h"
 #include "workflow/give.h"
@@ -108,30 +110,22 @@ static qk_status from_upstream(qk_dag **out, qk_task *task, const char *node, qk
     return parse(out, task, text, strlen(text), err);
 }
 
-static qk_status build(qk_dag **out, qk_task *task, qk_error *err)
+static qk_status build(qk_dag **out, qk_task *task, const qk__subdag_payload *payload,
+                       qk_error *err)
 {
-    qk__subdag_payload payload;
     char *with = NULL;
-    const qk_claimed *claim = task->claim;
-    qk_status rc = qk__subdag_payload_parse(&payload, claim->payload, claim->payload_length, err);
-    if (rc != QK_OK)
-        return rc;
-    if (payload.source == QK_SUBDAG_IN_PLACE || payload.source == QK_SUBDAG_FILE)
-        rc = evaluate_with(&with, task, &payload, err);
-    if (rc == QK_OK && payload.store)
-        rc = qk__error(err, QK_EUNSUPPORTED,
-                       "sub-DAGs in another store ('%s') are not supported yet: leave it out",
-                       payload.store);
-    else if (rc == QK_OK && payload.source == QK_SUBDAG_FACTORY)
-        rc = from_factory(out, task, &payload, err);
-    else if (rc == QK_OK && payload.source == QK_SUBDAG_IN_PLACE)
-        rc = in_place(out, task, &payload, with, err);
-    else if (rc == QK_OK && payload.source == QK_SUBDAG_DYNAMIC)
-        rc = from_upstream(out, task, payload.subject, err);
+    qk_status rc = QK_OK;
+    if (payload->source == QK_SUBDAG_IN_PLACE || payload->source == QK_SUBDAG_FILE)
+        rc = evaluate_with(&with, task, payload, err);
+    if (rc == QK_OK && payload->source == QK_SUBDAG_FACTORY)
+        rc = from_factory(out, task, payload, err);
+    else if (rc == QK_OK && payload->source == QK_SUBDAG_IN_PLACE)
+        rc = in_place(out, task, payload, with, err);
+    else if (rc == QK_OK && payload->source == QK_SUBDAG_DYNAMIC)
+        rc = from_upstream(out, task, payload->subject, err);
     else if (rc == QK_OK)
-        rc = from_file(out, task, payload.subject, with, err);
+        rc = from_file(out, task, payload->subject, with, err);
     free(with);
-    qk__subdag_payload_dispose(&payload);
     return rc;
 }
 
@@ -164,27 +158,81 @@ static qk_status expand(qk_task *task, qk_dag *dag, qk_error *err)
     return rc;
 }
 
+/* The node leaves the slot. */
+static void leave(qk_task *task)
+{
+    pthread_mutex_lock(&task->slot->lock);
+    task->expanded = true;
+    pthread_mutex_unlock(&task->slot->lock);
+}
+
+/* What a store that cannot be reached says; it may be there again in a moment. */
+static bool is_passing(qk_status rc)
+{
+    return rc == QK_EBUSY || rc == QK_ESTORE || rc == QK_EIO || rc == QK_EFULL ||
+           rc == QK_ECLOSED || rc == QK_ETIMEDOUT;
+}
+
+static qk_status run_here(qk_task *task, const qk__subdag_payload *payload, qk_error *err)
+{
+    qk_dag *dag = NULL;
+    qk_status rc = build(&dag, task, payload, err);
+    if (rc == QK_OK)
+        rc = expand(task, dag, err);
+    qk_dag_free(dag);
+    if (rc == QK_OK)
+        leave(task);
+    return rc;
+}
+
+static qk_status run_there(qk_task *task, const qk__subdag_payload *payload, qk_error *err)
+{
+    qk_dag *dag = NULL;
+    qk_queue *own = task->slot->pool->queue;
+    qk_queue *other = NULL;
+    qk_id node = task->claim->lease.job;
+    qk_id child = qk__ferry_child(node);
+    bool found = false;
+    qk_status rc = qk_queue_other(&other, own, payload->store, err);
+    bool known = rc != QK_ENOTFOUND && rc != QK_EINVAL;
+    if (rc == QK_OK)
+        rc = qk__far_find(&found, own, other, child, node, err);
+    task->later = known && is_passing(rc);
+    if (rc == QK_OK && !found) {
+        rc = build(&dag, task, payload, err);
+        if (rc == QK_OK) {
+            rc = qk__far_submit(other, dag, child, node, err);
+            task->later = is_passing(rc);
+        }
+        qk_dag_free(dag);
+    }
+    if (rc == QK_OK)
+        rc = qk__ferry_put(task, other, child, err);
+    if (rc == QK_OK)
+        leave(task);
+    return rc;
+}
+
 qk_status qk__subdag_run(qk_task *task, void *user, qk_error *err)
 {
     qk_worker *pool = user;
-    qk_dag *dag = NULL;
+    const qk_claimed *claim = task->claim;
+    qk__subdag_payload payload;
     qk_id child;
     qk_status rc =
-        pool->store->ops->expand(pool->store, &child, &task->claim->lease, NULL, NULL, 0, NULL);
-    if (rc == QK_EINVAL) { /* it has no run yet */
-        rc = build(&dag, task, err);
-        if (rc == QK_OK)
-            rc = expand(task, dag, err);
-        qk_dag_free(dag);
-        if (is_final(rc))
-            qk_task_permanent(task);
-    } else if (rc == QK_OK) {
-        tell(task, child, NULL);
-    }
+        pool->store->ops->expand(pool->store, &child, &claim->lease, NULL, NULL, 0, NULL);
     if (rc == QK_OK) {
-        pthread_mutex_lock(&task->slot->lock);
-        task->expanded = true;
-        pthread_mutex_unlock(&task->slot->lock);
+        tell(task, child, NULL);
+        leave(task);
     }
+    if (rc != QK_EINVAL) /* it has its run, or the node is no longer ours */
+        return rc;
+    rc = qk__subdag_payload_parse(&payload, claim->payload, claim->payload_length, err);
+    if (rc == QK_OK) {
+        rc = payload.store ? run_there(task, &payload, err) : run_here(task, &payload, err);
+        qk__subdag_payload_dispose(&payload);
+    }
+    if (is_final(rc))
+        qk_task_permanent(task);
     return rc;
 }

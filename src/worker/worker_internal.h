@@ -26,6 +26,7 @@
 #include "store/store.h"
 
 #include "queue/queue_internal.h"
+#include "worker/ferry.h"
 #include "worker/outbox.h"
 #include "worker/procs.h"
 
@@ -124,6 +125,7 @@ struct qk_task {
     size_t borrowed_count;
     char *all; /* the last map of results */
     bool expanded; /* it is a sub-DAG node now, and waits without us */
+    bool later; /* its other store cannot be reached: it failed through no fault of its own */
 };
 
 struct qk__slot {
@@ -240,6 +242,7 @@ struct qk_worker {
     pthread_t keeper_thread;
     qk__keeper *keeper;
     qk__outbox outbox;
+    qk__ferry *ferry; /* made when the first node waits for another store; NULL: none does */
     pthread_mutex_t shared_lock; /* the results below; nothing else is locked meanwhile */
     qk__shared *shared[QK__SHARED_MAX]; /* NULL: free */
     size_t shared_next;

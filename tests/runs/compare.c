@@ -88,8 +88,10 @@ void compare(struct world *world)
         wrong = qk__engine_check(world->engine);
     if (wrong != NULL)
         disagree(world, "%s", wrong);
-    for (int i = 0; i < world->model.job_count; i++)
-        compare_job(world, i);
+    for (int i = 0; i < world->model.job_count; i++) {
+        if (!world->purged[i])
+            compare_job(world, i);
+    }
     for (int i = 0; i < world->model.run_count; i++)
         compare_run(world, i);
 }

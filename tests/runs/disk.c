@@ -112,38 +112,48 @@ static int by_id(const void *a, const void *b)
     return memcmp(a, b, sizeof(qk_id));
 }
 
+/* What follows the text in ext; NULL: it is not there. */
+static const char *after(const qk__row *row, const char *text)
+{
+    const char *at =
+        row->ext.data == NULL ? NULL : memmem(row->ext.data, row->ext.length, text, strlen(text));
+    return at == NULL ? NULL : at + strlen(text);
+}
+
+static int64_t number_at(const char *at, const char *end)
+{
+    int64_t number = 0;
+    for (; at < end && *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (*at - '0');
+    return number;
+}
+
 qk__cold_set disk_cold(const struct world *world, const qk_id *ids, size_t count)
 {
     qk__cold_job *jobs = calloc(count + 1, sizeof *jobs);
     size_t found = 0;
     for (size_t i = 0; jobs != NULL && i < count; i++) {
         const qk__row *row = disk_job(world, ids[i]);
+        qk__cold_job *job = &jobs[found++];
+        job->id = ids[i];
         if (row == NULL || !qk_job_status_is_terminal(row->status))
             continue;
-        qk__cold_job *job = &jobs[found++];
         *job = (qk__cold_job){ .id = ids[i],
                                .found = true,
                                .status = row->status,
                                .run = row->related,
-                               .cause_us = row->finished_us,
+                               .cause_order = row->finished_us,
                                .continue_on_failure = disk_has(row, "\"cf\":true"),
                                .cause_outside = disk_has(row, "\"ox\":1") };
-        const char *reason = row->ext.data == NULL
-                                 ? NULL
-                                 : memmem(row->ext.data, row->ext.length, "parent_failed:", 14);
-        const char *ended =
-            reason == NULL ? NULL : memmem(row->ext.data, row->ext.length, "\"ct\":", 5);
+        const char *reason = after(row, "parent_failed:");
+        const char *order = after(row, "\"ct\":");
         if (reason != NULL) {
             char text[QK_ID_TEXT_SIZE] = "";
-            memcpy(text, reason + 14, QK_ID_TEXT_SIZE - 1);
+            memcpy(text, reason, QK_ID_TEXT_SIZE - 1);
             (void)qk_id_parse(&job->cause, text);
-            const char *end = row->ext.data + row->ext.length;
-            job->cause_us = 0;
-            for (const char *at = ended == NULL ? end : ended + 5;
-                 at < end && *at >= '0' && *at <= '9'; at++) {
-                job->cause_us = job->cause_us * 10 + (*at - '0');
-            }
         }
+        if (order != NULL)
+            job->cause_order = number_at(order, row->ext.data + row->ext.length);
     }
     qsort(jobs, found, sizeof *jobs, by_id);
     return (qk__cold_set){ jobs, found };
@@ -193,6 +203,7 @@ void disk_crash(struct world *world)
     world->model = world->durable;
     world->claim_count = 0;
     world->crashes++;
+    world->now.wall_us = world->latest_us;
     recover(world);
     model_crash(&world->model);
 }

@@ -90,15 +90,24 @@ struct batch {
     char names[10][16];
     qk_id needs[10][MODEL_PARENTS];
     size_t count;
+    struct circle around; /* what waits for the node that is expanded */
+    bool circle; /* a job needs one of those */
 };
 
 /* Parents: earlier nodes of the batch, now and then any job there is. */
-static void choose_parents(struct world *world, struct model_job *job, int first, int own)
+static void choose_parents(struct world *world, struct batch *batch, struct model_job *job,
+                           int first, int own)
 {
-    bool root = world->model.runs[world->model.run_count - 1].parent == MODEL_NONE;
     int wanted = own == first ? 0 : pick(world, 4);
-    if (root && chance(world, 10) && first > 0) /* elsewhere it might close a circle */
-        job->parents[job->parent_count++] = pick(world, first);
+    if (chance(world, 10) && first > 0) {
+        int parent = pick(world, first);
+        bool circle = batch->around.ends[parent] || batch->around.starts[parent];
+        bool root = world->model.runs[world->model.run_count - 1].parent == MODEL_NONE;
+        if (!world->purged[parent] && (root || circle)) { /* the model has no others */
+            job->parents[job->parent_count++] = parent;
+            batch->circle |= circle;
+        }
+    }
     while (wanted-- > 0) {
         int parent = first + pick(world, own - first);
         bool there = false;
@@ -118,7 +127,7 @@ static void make_batch(struct world *world, struct batch *batch, int run)
         job.mode = chance(world, 50) ? QK_MODE_ALL : (qk_dependency_mode)pick(world, 5);
         job.max_attempts = 1 + pick(world, 3);
         job.max_lost = 1 + pick(world, 3);
-        choose_parents(world, &job, first, first + (int)i);
+        choose_parents(world, batch, &job, first, first + (int)i);
         int number = model_add_job(&world->model, run, &job);
         world->jobs[number] = make_id(world, 1, number);
         world->timeouts[number] =
@@ -217,6 +226,18 @@ static void step_claim(struct world *world)
     world->claims[world->claim_count++] = (struct claim){ job, { grant.id, grant.attempt, "w" } };
 }
 
+/* Nothing has happened: the claim holds as before. */
+static void refused_circle(struct world *world, const struct claim *claim, qk_status rc, int jobs,
+                           const char *message)
+{
+    if (rc != QK_EINVAL)
+        disagree(world, "a circle through job %d: %d %s", claim->job, (int)rc, message);
+    world->model.run_count--;
+    world->model.job_count -= jobs;
+    world->claims[world->claim_count++] = *claim;
+    world->circles++;
+}
+
 static void expand(struct world *world, const struct claim *claim)
 {
     struct batch batch = { 0 };
@@ -231,18 +252,24 @@ static void expand(struct world *world, const struct claim *claim)
     qk__new_run new = { .parent_job = claim->lease.job, .name = "sub" };
     if (had != MODEL_NONE) {
         facts = disk_facts(world, world->runs[had]);
+        new.id = make_id(world, 3, had); /* must not be looked at */
     } else if (held) {
+        circle_around(&world->model, claim->job, &batch.around);
         run = model_add_run(&world->model, claim->job);
         make_batch(world, &batch, run);
         new.id = world->runs[run] = make_id(world, 2, run);
     }
     qk__cold_set cold = cold_for(world, &batch);
     qk_status rc = qk__engine_expand(world->engine, world->now, &child, &claim->lease,
-                                     had == MODEL_NONE ? &new : NULL, batch.jobs, batch.count,
-                                     &cold, &facts, &err);
+                                     had == MODEL_NONE || chance(world, 50) ? &new : NULL,
+                                     batch.jobs, batch.count, &cold, &facts, &err);
     free((void *)(uintptr_t)cold.jobs);
     trace(world, "expand job %d to run %d with %zu jobs: %d", claim->job, run, batch.count,
           (int)rc);
+    if (batch.circle) {
+        refused_circle(world, claim, rc, (int)batch.count, err.message);
+        return;
+    }
     bool allowed = model_expand(&world->model, claim->job, run);
     if (allowed != (rc == QK_OK))
         disagree(world, "expand of job %d: %d %s", claim->job, (int)rc, err.message);
@@ -327,6 +354,8 @@ static void one_step(struct world *world)
     pass_time(world, 1000);
     if (jumps && chance(world, 5))
         jump(world);
+    if (world->now.wall_us > world->latest_us)
+        world->latest_us = world->now.wall_us; /* a crash does not set it back: see disk_crash */
     if (what < 8)
         step_submit(world);
     else if (what < 45)
@@ -337,14 +366,30 @@ static void one_step(struct world *world)
         step_people(world);
     else if (what < 92)
         step_retry(world);
-    else if (what < 98)
+    else if (what < 96)
         disk_commit(world);
+    else if (what < 98)
+        step_purge(world);
     else
         disk_crash(world);
     compare(world);
     if (chance(world, 40)) {
         disk_commit(world);
         compare(world);
+    }
+}
+
+static void trace_live(const struct world *world)
+{
+    for (int i = 0; i < world->model.job_count; i++) {
+        const struct model_job *job = &world->model.jobs[i];
+        if (qk_job_status_is_terminal(job->status))
+            continue;
+        trace(world, "job %d of run %d, below job %d, is %s%s, mode %d", i, job->run,
+              world->model.runs[job->run].parent, qk_job_status_name(job->status),
+              job->waiting ? " and waits" : "", (int)job->mode);
+        for (int k = 0; k < job->parent_count; k++)
+            trace(world, "    needs job %d", job->parents[k]);
     }
 }
 
@@ -369,6 +414,7 @@ static void drain(struct world *world)
         step_report(world);
         compare(world);
     }
+    trace_live(world);
     disagree(world, "a run does not end");
 }
 
@@ -380,6 +426,7 @@ static void live(uint64_t seed, bool verbose, long *totals)
     world->seed = world->random = seed;
     world->verbose = verbose;
     world->now = (qk__now){ 1700000000000000, 1000000 };
+    world->latest_us = world->now.wall_us;
     disk_crash(world); /* makes the engine */
     for (world->step = 1; world->step <= steps; world->step++)
         one_step(world);
@@ -390,6 +437,8 @@ static void live(uint64_t seed, bool verbose, long *totals)
     totals[3] += world->expansions;
     totals[4] += world->lost;
     totals[5] += world->timed_out;
+    totals[6] += world->circles;
+    totals[7] += world->purges;
     qk__engine_free(world->engine);
     disk_free(world);
     free(world);
@@ -399,7 +448,7 @@ int main(int argc, char **argv)
 {
     uint64_t seeds = 200, only = 0;
     bool verbose = false;
-    long totals[6] = { 0 };
+    long totals[8] = { 0 };
     for (int i = 1; i < argc; i++) {
         bool more = i + 1 < argc;
         if (strcmp(argv[i], "-v") == 0)
@@ -416,8 +465,8 @@ int main(int argc, char **argv)
     for (uint64_t seed = only ? only : 1; seed <= (only ? only : seeds); seed++)
         live(seed, verbose, totals);
     printf("runs_sim: %llu seeds: %ld commits, %ld crashes, %ld retries, %ld expansions, "
-           "%ld leases lost, %ld timeouts, 0 failures\n",
+           "%ld leases lost, %ld timeouts, %ld circles refused, %ld jobs purged, 0 failures\n",
            (unsigned long long)(only ? 1 : seeds), totals[0], totals[1], totals[2], totals[3],
-           totals[4], totals[5]);
+           totals[4], totals[5], totals[6], totals[7]);
     return 0;
 }

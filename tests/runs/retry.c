@@ -52,7 +52,7 @@ static void draw_nodes(struct world *world, struct drawing *d, int root)
     qsort(p->runs, p->run_count, sizeof *p->runs, by_first_id);
     for (int i = 0; i < model->job_count; i++) {
         const qk__row *row = disk_job(world, world->jobs[i]);
-        if (plan_find_run(p, row->related) != QK__NOWHERE) {
+        if (row != NULL && plan_find_run(p, row->related) != QK__NOWHERE) {
             p->nodes[p->node_count++] =
                 (struct plan_node){ .id = row->id,
                                     .run_id = row->related,
@@ -178,6 +178,37 @@ static qk_status apply(struct world *world, struct drawing *d)
     return rc;
 }
 
+/* A sub-DAG's job needs one that is not of its run: to open both again may close a circle. */
+static bool needs_outside(const struct world *world, int run)
+{
+    const struct model *model = &world->model;
+    for (int i = 0; i < model->job_count; i++) {
+        const struct model_job *job = &model->jobs[i];
+        bool inner = model->runs[job->run].parent != MODEL_NONE;
+        for (int k = 0;
+             inner && root_of(model, job->run) == root_of(model, run) && k < job->parent_count;
+             k++) {
+            if (model->jobs[job->parents[k]].run != job->run)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool needs_purged(const struct world *world, int run)
+{
+    const struct model *model = &world->model;
+    for (int i = 0; i < model->job_count; i++) {
+        const struct model_job *job = &model->jobs[i];
+        for (int k = 0; root_of(model, job->run) == root_of(model, run) && k < job->parent_count;
+             k++) {
+            if (world->purged[job->parents[k]])
+                return true;
+        }
+    }
+    return false;
+}
+
 void step_retry(struct world *world)
 {
     struct drawing d = { 0 };
@@ -188,6 +219,8 @@ void step_retry(struct world *world)
     int node = pick(world, world->model.job_count);
     bool from = chance(world, 40) && world->model.jobs[node].run != MODEL_NONE;
     run = from ? world->model.jobs[node].run : run;
+    if (tree_is_purged(world, run) || needs_outside(world, run))
+        return; /* what is gone cannot run again */
     disk_commit(world);
     draw(world, &d, run);
     qk_status rc =
@@ -196,6 +229,8 @@ void step_retry(struct world *world)
     if (rc == QK_OK)
         rc = apply(world, &d);
     drawing_free(&d);
+    if (rc == QK_ENOTFOUND && needs_purged(world, run))
+        return;
     bool waited[MODEL_JOBS];
     for (int i = 0; i < world->model.job_count; i++)
         waited[i] = world->model.jobs[i].waiting;

@@ -26,6 +26,7 @@ struct world {
     bool verbose;
     qk__engine *engine;
     qk__now now;
+    int64_t latest_us; /* of the wall clock */
     struct model model, durable; /* durable: as of the last commit */
     qk_id jobs[MODEL_JOBS], runs[MODEL_RUNS];
     struct stored *rows;
@@ -36,7 +37,8 @@ struct world {
     int64_t deadlines[MODEL_JOBS]; /* mono: of its lease, or of a node that waits */
     int64_t started[MODEL_JOBS]; /* mono: of the last claim */
     int64_t timeouts[MODEL_JOBS]; /* INT64_MAX: none */
-    long commits, crashes, retries, expansions, lost, timed_out;
+    bool purged[MODEL_JOBS];
+    long commits, crashes, retries, expansions, lost, timed_out, circles, purges;
 };
 
 _Noreturn void disagree(const struct world *world, const char *format, ...) QK_PRINTF(2, 3);
@@ -63,6 +65,16 @@ int run_number(const struct world *world, qk_id id);
 
 /* retry.c */
 void step_retry(struct world *world);
+
+/* circle.c: by the definition, looked at until nothing changes */
+struct circle {
+    bool ends[MODEL_JOBS], starts[MODEL_JOBS]; /* only after the node has ended */
+};
+void circle_around(const struct model *model, int node, struct circle *out);
+
+/* purge.c */
+void step_purge(struct world *world);
+bool tree_is_purged(const struct world *world, int run); /* of one of its jobs at least */
 
 /* compare.c */
 void compare(struct world *world);

@@ -366,7 +366,8 @@ static void fill_cold(qk__cold_job *job, const qk__row *row)
     char reason[64];
     job->found = true;
     job->status = row->status;
-    job->cause_us = row->finished_us;
+    job->cause_order = row->finished_us;
+    (void)disk_ext_number(row, "ct", &job->cause_order);
     copy_text(job->kind, row->kind);
     copy_text(job->queue, row->queue);
     job->continue_on_failure =
@@ -374,7 +375,6 @@ static void fill_cold(qk__cold_job *job, const qk__row *row)
     if (disk_ext_text(row, "sr", reason, sizeof reason) &&
         strncmp(reason, "parent_failed:", 14) == 0) {
         (void)qk_id_parse(&job->cause, reason + 14);
-        (void)disk_ext_number(row, "ct", &job->cause_us);
     }
 }
 

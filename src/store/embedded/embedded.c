@@ -174,6 +174,7 @@ static void init_locks(struct embedded *store)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&store->gate, NULL);
     pthread_mutex_init(&store->cold, NULL);
+    pthread_rwlock_init(&store->facts, NULL);
     pthread_mutexattr_t spinning;
     pthread_mutexattr_init(&spinning); /* it is held for microseconds, by many */
     pthread_mutexattr_settype(&spinning, PTHREAD_MUTEX_ADAPTIVE_NP);
@@ -206,6 +207,7 @@ static void free_store(struct embedded *store)
     free(store->bases);
     pthread_mutex_destroy(&store->gate);
     pthread_mutex_destroy(&store->cold);
+    pthread_rwlock_destroy(&store->facts);
     pthread_mutex_destroy(&store->lock);
     pthread_cond_destroy(&store->work);
     for (size_t i = 0; i < DURABLE_WAYS; i++) {

@@ -31,10 +31,13 @@ static void take_ext(qk__cold_job *job, const qk__row *row)
     json_t *ext =
         row->ext.data == NULL ? NULL : json_loadb(row->ext.data, row->ext.length, 0, NULL);
     const char *reason = json_string_value(json_object_get(ext, "sr"));
+    const json_t *order = json_object_get(ext, "ct");
     job->continue_on_failure = json_is_true(json_object_get(ext, "cf"));
+    if (order != NULL) {
+        job->cause_order = (int64_t)json_integer_value(order);
+    }
     if (reason != NULL && strncmp(reason, "parent_failed:", 14) == 0) {
         (void)qk_id_parse(&job->cause, reason + 14);
-        job->cause_us = (int64_t)json_integer_value(json_object_get(ext, "ct"));
         job->cause_outside = json_object_get(ext, "ox") != NULL;
     }
     json_decref(ext);
@@ -45,7 +48,7 @@ static void fill(qk__cold_job *job, const qk__row *row)
     job->found = true;
     job->status = row->status;
     job->run = row->related;
-    job->cause_us = row->finished_us;
+    job->cause_order = row->finished_us;
     copy_name(job->kind, row->kind);
     copy_name(job->queue, row->queue);
 }

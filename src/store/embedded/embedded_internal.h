@@ -10,7 +10,9 @@
  *   `gate`   held while a commit becomes visible; readers hold it while they begin (reader.h).
  *   `cold`   serialises commands about jobs that are no longer in memory, so that two of them
  *            cannot bring the same job back.
- * Order: cold, then gate, then lock. Nobody waits for the disk with `lock` held, except to rebuild
+ *   `facts`  read-held from looking up ended jobs until the jobs that depend on them are live;
+ *            write-held by a purge, which must see either no such job or a live one.
+ * Order: cold, then facts, then gate, then lock. Nobody waits for the disk with `lock` held, except to rebuild
  * the engine after a failed commit.
  */
 #ifndef QK_STORE_EMBEDDED_INTERNAL_H
@@ -56,6 +58,7 @@ struct embedded {
     int wait_fd;
 
     pthread_mutex_t gate, cold, lock;
+    pthread_rwlock_t facts;
     pthread_cond_t work; /* the writer waits here */
     pthread_cond_t durable[DURABLE_WAYS]; /* callers wait here for their batch: by its number */
     pthread_cond_t state; /* suspended, broken, reviving, probing, borrowers */
@@ -168,8 +171,10 @@ qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb);
 /* embedded_runs.c */
 /* Facts about each of these runs, whose ids are set; they come back sorted. As cold_lookup. */
 qk_status run_facts(struct embedded *store, qk__run_facts *facts, size_t count, qk_error *err);
+/* *held: whether `facts` is (NULL: the caller has `cold`); to be released once the jobs are live. */
 qk_status cold_for_jobs(struct embedded *store, const qk__new_job *jobs, size_t count,
-                        qk__cold_set *cold, bool *read, qk_error *err);
+                        qk__cold_set *cold, bool *held, bool *read, qk_error *err);
+void facts_release(struct embedded *store, bool *held);
 
 /* embedded_upstream.c. Without `lock`. */
 qk_status embedded_upstream(qk_store *base, qk__upstream **out, qk_id job, qk_error *err);

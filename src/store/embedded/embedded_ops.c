@@ -15,41 +15,41 @@
 /* With wait = false a reporter may run ahead of the disk by this many rows. */
 #define RUN_AHEAD_ROWS 32768
 
+/* QK_EMPTY: facts had to be read, try again. */
+static qk_status enqueue_locked(struct embedded *store, qk_enqueued *out, const qk__new_job *jobs,
+                                size_t count, qk__cold_set *cold, bool *held, qk_error *err)
+{
+    bool read = false;
+    qk_status rc = cold_for_jobs(store, jobs, count, cold, held, &read, err);
+    if (read) {
+        return rc == QK_OK ? QK_EMPTY : rc;
+    }
+    if (rc == QK_OK) {
+        rc = qk__engine_enqueue(store->engine, embedded_now(store), out, jobs, count, cold, err);
+    }
+    if (rc != QK_EMPTY) {
+        facts_release(store, held);
+    }
+    announce(store);
+    if (rc == QK_OK) {
+        rc = wait_durable(store, present_gate(store), err);
+    }
+    leave(store);
+    return rc;
+}
+
 qk_status embedded_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
                            qk_error *err)
 {
     struct embedded *store = embedded_of(base);
     qk__cold_set cold = { NULL, 0 };
+    bool held = false;
     qk_status rc = QK_EMPTY;
     while (rc == QK_EMPTY) {
-        qk_id *missing = NULL;
-        size_t missing_count = 0;
         rc = enter_to_write(store, err);
-        if (rc != QK_OK) {
-            break;
-        }
-        rc = qk__engine_missing(store->engine, jobs, count, &cold, &missing, &missing_count);
-        if (rc == QK_OK && missing_count > 0) {
-            leave(store);
-            rc = borrow_database(store, err);
-            if (rc == QK_OK) {
-                rc = cold_lookup(store, missing, missing_count, &cold, err);
-                return_database(store);
-            }
-            free(missing);
-            rc = rc == QK_OK ? QK_EMPTY : rc;
-            continue;
-        }
-        free(missing);
-        rc = rc != QK_OK ? no_memory(err)
-                         : qk__engine_enqueue(store->engine, embedded_now(store), out, jobs, count,
-                                              &cold, err);
-        announce(store);
-        if (rc == QK_OK) {
-            rc = wait_durable(store, present_gate(store), err);
-        }
-        leave(store);
+        rc = rc == QK_OK ? enqueue_locked(store, out, jobs, count, &cold, &held, err) : rc;
     }
+    facts_release(store, &held);
     cold_dispose(&cold);
     return rc;
 }

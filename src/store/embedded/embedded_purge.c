@@ -26,21 +26,44 @@ static void add_text(struct condition *where, const char *format, const char *te
     }
 }
 
+/* What may not go: jobs that live ones depend on, and all jobs of trees of runs that live on or that
+ * one of those is of. A live job may read their results, and a person may retry them. */
+struct kept {
+    qk_id *parents, *roots;
+    size_t parent_count, root_count;
+};
+
 static void add_ids(struct condition *where, const qk_id *ids, size_t count)
 {
     char text[QK_ID_TEXT_SIZE];
+    qk__buffer_text(&where->sql, "[");
     for (size_t i = 0; i < count; i++) {
-        qk__buffer_printf(&where->sql, "%s'%s'::UUID", i == 0 ? " AND id NOT IN (" : ", ",
-                          qk_id_format(text, ids[i]));
+        qk__buffer_printf(&where->sql, "%s'%s'", i == 0 ? "" : ", ", qk_id_format(text, ids[i]));
     }
-    if (count > 0) {
-        qk__buffer_text(&where->sql, ")");
+    qk__buffer_text(&where->sql, "]::UUID[]");
+}
+
+static void add_kept(struct condition *where, const struct kept *kept)
+{
+    if (kept->parent_count + kept->root_count == 0) {
+        return;
     }
+    qk__buffer_text(&where->sql, " AND id NOT IN (SELECT unnest(");
+    add_ids(where, kept->parents, kept->parent_count);
+    qk__buffer_text(&where->sql,
+                    ")) AND (related IS NULL OR related NOT IN (SELECT id FROM queuack_run_rows "
+                    "WHERE root_run_id IN (SELECT unnest(");
+    add_ids(where, kept->roots, kept->root_count);
+    qk__buffer_text(&where->sql,
+                    ") UNION ALL SELECT root_run_id FROM queuack_run_rows WHERE id IN (SELECT "
+                    "related FROM queuack_ended WHERE id IN (SELECT unnest(");
+    add_ids(where, kept->parents, kept->parent_count);
+    qk__buffer_text(&where->sql, "))))))");
 }
 
 /* Text from outside is bound, never pasted. */
-static qk_status build(struct embedded *store, const qk_job_filter *filter, const qk_id *pinned,
-                       size_t pinned_count, struct condition *where)
+static qk_status build(struct embedded *store, const qk_job_filter *filter, const struct kept *kept,
+                       struct condition *where)
 {
     char id[QK_ID_TEXT_SIZE];
     const char *separator = "";
@@ -66,7 +89,7 @@ static qk_status build(struct embedded *store, const qk_job_filter *filter, cons
     add_text(where, " AND list_contains(json_extract_string(ext, '$.tg[*]'), $%zu)", filter->tag);
     add_text(where, " AND ends_with(replace(id::VARCHAR, '-', ''), lower($%zu))",
              filter->id_suffix);
-    add_ids(where, pinned, pinned_count);
+    add_kept(where, kept);
     return where->sql.failed ? QK_ENOMEM : QK_OK;
 }
 
@@ -126,35 +149,52 @@ static qk_status delete_rows(struct embedded *store, duckdb_connection connectio
     return rc;
 }
 
-static qk_status pinned_ids(struct embedded *store, qk_id **out, size_t *count, qk_error *err)
+static qk_status find_kept(struct embedded *store, struct kept *kept, qk_error *err)
 {
     qk_status rc = enter(store, err);
     if (rc == QK_OK) {
-        rc = qk__engine_pinned(store->engine, out, count);
+        rc = qk__engine_pinned(store->engine, &kept->parents, &kept->parent_count);
+        if (rc == QK_OK) {
+            rc = qk__engine_live_roots(store->engine, &kept->roots, &kept->root_count);
+        }
         leave(store);
     }
     return rc == QK_ENOMEM ? no_memory(err) : rc;
 }
 
-qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err)
+/* While `facts` is held for writing: what becomes live meanwhile waits, and then finds it gone. */
+static qk_status purge(struct embedded *store, size_t *changed, const qk_job_filter *filter,
+                       qk_error *err)
 {
-    struct embedded *store = embedded_of(base);
     struct condition where = { 0 };
+    struct kept kept = { 0 };
     duckdb_connection connection = NULL;
-    qk_id *pinned = NULL;
-    size_t pinned_count = 0;
-    size_t changed = 0;
-    pthread_mutex_lock(&store->cold); /* a retry must not bring back what goes */
-    qk_status rc = settle_all(store, err);
-    rc = rc == QK_OK ? pinned_ids(store, &pinned, &pinned_count, err) : rc;
-    if (rc == QK_OK && build(store, filter, pinned, pinned_count, &where) != QK_OK) {
+    qk_status rc = find_kept(store, &kept, err);
+    if (rc == QK_OK && build(store, filter, &kept, &where) != QK_OK) {
         rc = no_memory(err);
     }
     if (rc == QK_OK && (rc = borrow_database(store, err)) == QK_OK) {
         rc = duckdb_connect(store->database, &connection) == DuckDBSuccess ? QK_OK : no_memory(err);
-        rc = rc == QK_OK ? delete_rows(store, connection, &where, &changed, err) : rc;
+        rc = rc == QK_OK ? delete_rows(store, connection, &where, changed, err) : rc;
         duckdb_disconnect(&connection);
         return_database(store);
+    }
+    qk__buffer_dispose(&where.sql);
+    free(kept.parents);
+    free(kept.roots);
+    return rc;
+}
+
+qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err)
+{
+    struct embedded *store = embedded_of(base);
+    size_t changed = 0;
+    pthread_mutex_lock(&store->cold); /* a retry must not bring back what goes */
+    qk_status rc = settle_all(store, err);
+    if (rc == QK_OK) {
+        pthread_rwlock_wrlock(&store->facts);
+        rc = purge(store, &changed, filter, err);
+        pthread_rwlock_unlock(&store->facts);
     }
     pthread_mutex_lock(&store->lock);
     store->bases_known = false;
@@ -163,7 +203,5 @@ qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filte
     if (rc == QK_OK) {
         *out = changed;
     }
-    qk__buffer_dispose(&where.sql);
-    free(pinned);
     return rc;
 }

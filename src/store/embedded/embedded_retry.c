@@ -12,6 +12,8 @@
 #include "util/error.h"
 
 struct ended_job {
+    qk_id run; /* none: of no run */
+    qk_id child; /* of a sub-DAG node of no run, if it has its run */
     qk__row_set image;
     qk_id *parents;
     size_t parent_count;
@@ -25,6 +27,26 @@ static void ended_dispose(struct ended_job *ended)
     cold_dispose(&ended->cold);
 }
 
+/* The run whose parent the job is. */
+static qk_status read_child(struct embedded *store, qk_id job, struct ended_job *ended,
+                            qk_error *err)
+{
+    qk_run_filter filter = QK_RUN_FILTER_INIT;
+    qk__row_set rows = { NULL, 0, NULL };
+    filter.parent_job = job;
+    qk_status rc = qk__reader_list_runs(store->reader, &rows, &filter, 1, err);
+    if (rc == QK_OK && rows.count > 0) {
+        ended->child = rows.rows[0].id;
+    }
+    qk__row_set_dispose(&rows);
+    return rc;
+}
+
+static bool is_subdag(const qk__row *row)
+{
+    return row->kind.length == 3 && memcmp(row->kind.data, "dag", 3) == 0;
+}
+
 /* Everything a retry needs to know of a job that is not in memory. Holds `cold`, not `lock`; has
  * borrowed the database. */
 static qk_status read_ended(struct embedded *store, qk_id job, bool in_memory,
@@ -36,6 +58,11 @@ static qk_status read_ended(struct embedded *store, qk_id job, bool in_memory,
         if (rc == QK_OK && ended->image.count == 0) {
             rc = QK_ENOTFOUND;
         }
+        ended->run = rc == QK_OK ? ended->image.rows[0].related : ended->run;
+    }
+    bool subdag = ended->image.count > 0 && is_subdag(&ended->image.rows[0]);
+    if (rc == QK_OK && subdag && qk_id_is_none(ended->run)) {
+        rc = read_child(store, job, ended, err);
     }
     if (rc == QK_OK) {
         rc = cold_parents(store, job, &ended->parents, &ended->parent_count, err);
@@ -99,28 +126,37 @@ static qk_status retry_locked(struct embedded *store, qk_id job, const struct en
                        : job_error(err, rc, job, "retried");
 }
 
+/* What stands about the job. Ends with the database returned and `lock` not held. */
+static qk_status look_up(struct embedded *store, qk_id job, struct ended_job *ended, qk_error *err)
+{
+    qk__row row;
+    qk_status rc = enter_to_write(store, err);
+    if (rc != QK_OK) {
+        return rc;
+    }
+    /* What ended just now must be durable, or the history would show an older picture. */
+    rc = wait_durable(store, present_gate(store), err);
+    bool in_memory = qk__engine_get(store->engine, job, &row, NULL);
+    ended->run = in_memory ? row.related : ended->run;
+    leave(store);
+    rc = rc == QK_OK ? borrow_database(store, err) : rc;
+    if (rc == QK_OK) {
+        rc = read_ended(store, job, in_memory, ended, err);
+        return_database(store);
+    }
+    return rc;
+}
+
+/* Nodes are opened with what depends on them; so is the run of a sub-DAG that is no node. */
 qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
 {
     struct embedded *store = embedded_of(base);
     struct ended_job ended = { 0 };
-    qk__row row;
-    qk_id run = { { 0 } };
     pthread_mutex_lock(&store->cold);
-    qk_status rc = enter_to_write(store, err);
-    if (rc == QK_OK) {
-        /* What ended just now must be durable, or the history would show an older picture. */
-        rc = wait_durable(store, present_gate(store), err);
-        bool in_memory = qk__engine_get(store->engine, job, &row, NULL);
-        run = in_memory ? row.related : run;
-        leave(store);
-        rc = rc == QK_OK ? borrow_database(store, err) : rc;
-        if (rc == QK_OK) {
-            rc = read_ended(store, job, in_memory, &ended, err);
-            return_database(store);
-            run = ended.image.count > 0 ? ended.image.rows[0].related : run;
-        }
-    }
-    bool in_run = rc == QK_OK && !qk_id_is_none(run);
+    qk_status rc = look_up(store, job, &ended, err);
+    qk_id run = ended.run;
+    qk_id child = ended.child;
+    bool in_run = rc == QK_OK && (!qk_id_is_none(run) || !qk_id_is_none(child));
     if (rc == QK_OK && !in_run && (rc = enter_to_write(store, err)) == QK_OK) {
         rc = retry_locked(store, job, &ended, err);
         leave(store);
@@ -128,7 +164,8 @@ qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err)
     pthread_mutex_unlock(&store->cold);
     ended_dispose(&ended);
     if (in_run) {
-        return retry_in_run(store, RETRY_NODE, run, job, err);
+        return qk_id_is_none(run) ? retry_in_run(store, RETRY_RUN, child, job, err)
+                                  : retry_in_run(store, RETRY_NODE, run, job, err);
     }
     if (rc == QK_EMPTY) {
         return qk__error(err, QK_ESTATE, "its parents changed meanwhile: try again");

@@ -11,7 +11,7 @@
 
 struct plan_node {
     qk_id id, run_id;
-    size_t run, child; /* indexes of runs; QK__NOWHERE */
+    size_t run, child; /* indexes of runs; QK__NOWHERE. A job of no run has a child only */
     uint8_t status;
     bool for_failure; /* skipped, because of one */
     bool live; /* in memory, not ended */

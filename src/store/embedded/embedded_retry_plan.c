@@ -116,14 +116,20 @@ static void mark_dependents(struct picture *picture, size_t node, bool all, stru
     }
 }
 
+static size_t parent_of(const struct picture *picture, size_t run)
+{
+    return run == QK__NOWHERE ? QK__NOWHERE : picture->runs[run].parent;
+}
+
 /* The nodes above that have ended wait again. */
 static qk_status mark_above(struct picture *picture, size_t run, bool from, struct work *work,
                             qk_error *err)
 {
-    for (size_t above; (above = picture->runs[run].parent) != QK__NOWHERE;
+    for (size_t above; (above = parent_of(picture, run)) != QK__NOWHERE;
          run = picture->nodes[above].run) {
         struct plan_node *node = &picture->nodes[above];
-        if (node->live) {
+        bool alone = node->run == QK__NOWHERE; /* a job of no run: nobody above forbids anything */
+        if (node->live || (alone && node->status != QK_JOB_FAILED && node->status != QK_JOB_DONE)) {
             return QK_OK;
         }
         if (node->status != QK_JOB_FAILED && !(from && node->status == QK_JOB_DONE)) {
@@ -139,7 +145,7 @@ static qk_status mark_above(struct picture *picture, size_t run, bool from, stru
 
 static bool is_above(const struct picture *picture, size_t run, size_t node)
 {
-    for (size_t above; (above = picture->runs[run].parent) != QK__NOWHERE;
+    for (size_t above; (above = parent_of(picture, run)) != QK__NOWHERE;
          run = picture->nodes[above].run) {
         if (above == node) {
             return true;

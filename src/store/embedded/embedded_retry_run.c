@@ -213,7 +213,7 @@ static qk_status read_picture(struct embedded *store, struct retrying *r, qk_id 
     if (rc != QK_OK) {
         return rc;
     }
-    rc = qk__reader_tree_runs(store->reader, &r->runs, run, true, err);
+    rc = qk__reader_tree_runs(store->reader, &r->runs, run, err);
     if (rc == QK_OK && r->runs.count == 0) {
         rc = QK_ENOTFOUND;
     }
@@ -370,6 +370,10 @@ static qk_status apply(struct embedded *store, const struct retrying *r, qk_erro
     announce(store);
     rc = rc == QK_OK ? wait_durable(store, present_gate(store), err) : rc;
     leave(store);
+    if (rc == QK_ENOTFOUND) {
+        return qk__error(err, QK_ESTATE,
+                         "a job outside that a node needs was purged: submit the run anew");
+    }
     if (rc == QK_ESTATE) {
         return qk__error(err, rc, "the unique key of a node is held by another job: wait for it");
     }

@@ -91,7 +91,7 @@ qk_status embedded_run_tree(qk_store *base, qk_run_tree **out, qk_id run, qk_err
     qk__row_set rows = { NULL, 0, NULL };
     qk_status rc = borrow_database(store, err);
     if (rc == QK_OK) {
-        rc = qk__reader_tree_runs(store->reader, &rows, run, false, err);
+        rc = qk__reader_hierarchy(store->reader, &rows, run, err);
         return_database(store);
     }
     rc = rc == QK_OK ? qk__rows_to_tree(out, &rows, run, err) : rc;

@@ -14,7 +14,7 @@
 /* Adds to `cold` what the engine does not know of the jobs' parents. *missing: it had to read, and
  * the engine may have changed meanwhile. Enters with `lock` held; leaves it released if it read. */
 qk_status cold_for_jobs(struct embedded *store, const qk__new_job *jobs, size_t count,
-                        qk__cold_set *cold, bool *read, qk_error *err)
+                        qk__cold_set *cold, bool *held, bool *read, qk_error *err)
 {
     qk_id *missing = NULL;
     size_t missing_count = 0;
@@ -25,6 +25,10 @@ qk_status cold_for_jobs(struct embedded *store, const qk__new_job *jobs, size_t 
     *read = rc == QK_OK && missing_count > 0;
     if (*read) {
         leave(store);
+        if (held != NULL && !*held) {
+            pthread_rwlock_rdlock(&store->facts);
+            *held = true;
+        }
         rc = borrow_database(store, err);
         if (rc == QK_OK) {
             rc = cold_lookup(store, missing, missing_count, cold, err);
@@ -33,6 +37,14 @@ qk_status cold_for_jobs(struct embedded *store, const qk__new_job *jobs, size_t 
     }
     free(missing);
     return rc;
+}
+
+void facts_release(struct embedded *store, bool *held)
+{
+    if (*held) {
+        pthread_rwlock_unlock(&store->facts);
+        *held = false;
+    }
 }
 
 /* Whether a run of that id is in the tables. */
@@ -52,16 +64,19 @@ static qk_status known_run(struct embedded *store, bool *known, qk_id id, qk_err
 /* QK_EMPTY: facts had to be read, try again. */
 static qk_status submit_locked(struct embedded *store, qk_enqueued *out, const qk__new_run *run,
                                const qk__new_job *jobs, size_t count, qk__cold_set *cold,
-                               qk_error *err)
+                               bool *held, qk_error *err)
 {
     bool read = false;
-    qk_status rc = cold_for_jobs(store, jobs, count, cold, &read, err);
+    qk_status rc = cold_for_jobs(store, jobs, count, cold, held, &read, err);
     if (read) {
         return rc == QK_OK ? QK_EMPTY : rc;
     }
     if (rc == QK_OK) {
         rc = qk__engine_submit(store->engine, embedded_now(store), &out->duplicate, run, jobs,
                                count, cold, err);
+    }
+    if (rc != QK_EMPTY) {
+        facts_release(store, held);
     }
     announce(store);
     if (rc == QK_OK) {
@@ -76,6 +91,7 @@ qk_status embedded_submit_run(qk_store *base, qk_enqueued *out, const qk__new_ru
 {
     struct embedded *store = embedded_of(base);
     qk__cold_set cold = { NULL, 0 };
+    bool held = false;
     qk_status rc = QK_OK;
     *out = (qk_enqueued){ run->id, false };
     if (run->id_given) {
@@ -86,8 +102,9 @@ qk_status embedded_submit_run(qk_store *base, qk_enqueued *out, const qk__new_ru
     }
     do {
         rc = enter_to_write(store, err);
-        rc = rc == QK_OK ? submit_locked(store, out, run, jobs, count, &cold, err) : rc;
+        rc = rc == QK_OK ? submit_locked(store, out, run, jobs, count, &cold, &held, err) : rc;
     } while (rc == QK_EMPTY);
+    facts_release(store, &held);
     cold_dispose(&cold);
     return rc;
 }
@@ -106,6 +123,7 @@ struct expansion {
     const qk__new_job *jobs;
     size_t count;
     qk__cold_set cold;
+    bool held; /* `facts` of the store */
     qk__run_facts facts; /* of the child it had, once known */
 };
 
@@ -117,7 +135,7 @@ static qk_status expand_locked(struct embedded *store, qk_id *child, struct expa
     qk_status rc = QK_OK;
     bool again = qk__engine_child(store->engine, ask->lease, child);
     if (!again && ask->run != NULL) {
-        rc = cold_for_jobs(store, ask->jobs, ask->count, &ask->cold, &read, err);
+        rc = cold_for_jobs(store, ask->jobs, ask->count, &ask->cold, &ask->held, &read, err);
         if (read) {
             return rc == QK_OK ? QK_EMPTY : rc;
         }
@@ -125,9 +143,15 @@ static qk_status expand_locked(struct embedded *store, qk_id *child, struct expa
     if (rc == QK_OK) {
         rc = qk__engine_expand(store->engine, embedded_now(store), child, ask->lease, ask->run,
                                ask->jobs, ask->count, &ask->cold, &ask->facts, err);
+        if (rc != QK_EMPTY) {
+            facts_release(store, &ask->held);
+        }
         announce(store);
     }
-    leave(store); /* its jobs start only once their batch is durable, as all new ones */
+    if (rc == QK_OK) {
+        rc = wait_durable(store, present_gate(store), err);
+    }
+    leave(store);
     if (rc == QK_EMPTY && (rc = borrow_database(store, err)) == QK_OK) {
         ask->facts.id = *child;
         rc = run_facts(store, &ask->facts, 1, err);
@@ -157,6 +181,7 @@ qk_status embedded_expand(qk_store *base, qk_id *child, const qk_lease *lease,
         rc = enter_to_write(store, err);
         rc = rc == QK_OK ? expand_locked(store, child, &ask, err) : rc;
     }
+    facts_release(store, &ask.held);
     cold_dispose(&ask.cold);
     return rc;
 }
@@ -189,7 +214,7 @@ static qk_status add_locked(struct embedded *store, const qk_lease *lease, const
                             size_t count, qk__cold_set *cold, qk_error *err)
 {
     bool read = false;
-    qk_status rc = cold_for_jobs(store, jobs, count, cold, &read, err);
+    qk_status rc = cold_for_jobs(store, jobs, count, cold, NULL, &read, err);
     if (read) {
         return rc == QK_OK ? QK_EMPTY : rc;
     }

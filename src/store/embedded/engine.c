@@ -13,7 +13,7 @@ qk__engine *qk__engine_new(const qk__engine_config *config)
         return NULL;
     }
     engine->config = *config;
-    engine->free_head = engine->policy_free = engine->warned_queue = NIL;
+    engine->free_head = engine->policy_free = engine->warned_queue = engine->hearer_free = NIL;
     engine->random = config->seed;
     engine->batch = 1;
     return engine;
@@ -41,7 +41,8 @@ void qk__engine_free(qk__engine *engine)
         return;
     }
     free(engine->map);
-    engine->map = NULL;
+    free(engine->hearer_map);
+    engine->map = engine->hearer_map = NULL;
     for (uint32_t i = 0; i < engine->chunk_count * CHUNK_JOBS; i++) {
         if (job_at(engine, i)->used) {
             job_release(engine, i);
@@ -66,6 +67,7 @@ void qk__engine_free(qk__engine *engine)
     free(engine->fresh.items);
     free(engine->ended.items);
     free(engine->reopened.items);
+    free(engine->hearers.items);
     free(engine);
 }
 
@@ -238,12 +240,43 @@ qk_status qk__engine_pinned(const qk__engine *engine, qk_id **out, size_t *count
             return QK_ENOMEM;
         }
         for (uint32_t j = 0; j < links->parent_count; j++) {
-            ids.items[ids.count++] = links->parents[j].parent;
+            uint32_t parent = job_find(engine, links->parents[j].parent);
+            if (parent == NIL || qk_job_status_is_terminal(job_at(engine, parent)->status)) {
+                ids.items[ids.count++] = links->parents[j].parent;
+            }
         }
     }
     *out = ids.items;
     *count = ids.count;
     return QK_OK;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(qk_id));
+}
+
+qk_status qk__engine_live_roots(const qk__engine *engine, qk_id **out, size_t *count)
+{
+    qk_id *roots = malloc((engine->run_count + 1) * sizeof *roots);
+    size_t found = 0;
+    size_t kept = 0;
+    for (size_t i = 0; roots != NULL && i < engine->runs.count; i++) {
+        if (engine->runs.items[i] != NULL) {
+            roots[found++] = engine->runs.items[i]->root;
+        }
+    }
+    if (found > 0) {
+        qsort(roots, found, sizeof *roots, compare_ids);
+    }
+    for (size_t i = 0; i < found; i++) {
+        if (i == 0 || compare_ids(&roots[i], &roots[i - 1]) != 0) {
+            roots[kept++] = roots[i];
+        }
+    }
+    *out = roots;
+    *count = kept;
+    return roots == NULL ? QK_ENOMEM : QK_OK;
 }
 
 size_t qk__engine_live(const qk__engine *engine)

@@ -51,7 +51,7 @@ typedef struct qk__cold_job {
     bool found;
     uint8_t status; /* terminal */
     bool continue_on_failure;
-    int64_t cause_us; /* when the job that caused a failure or skip ended */
+    int64_t cause_order; /* of the job that caused a failure or skip: the lower, the earlier */
     qk_id cause; /* that job; none for a condition */
     bool cause_outside; /* the cause is not in its own run */
     qk_id run; /* none: outside */
@@ -199,7 +199,7 @@ typedef struct qk__reopen {
     const qk__cold_set *cold; /* parents that are neither in memory nor among the nodes */
 } qk__reopen;
 /* All or none. QK_EMPTY: something has changed since the plan was made, make it anew. QK_ESTATE: the
- * unique key of one is another's now. QK_ENOMEM. */
+ * unique key of one is another's now. QK_ENOTFOUND: a parent was purged. QK_ENOMEM. */
 qk_status qk__engine_reopen(qk__engine *engine, qk__now now, const qk__reopen *plan);
 qk_status qk__engine_worker(qk__engine *engine, qk__now now, const qk__worker_info *worker,
                             bool gone);
@@ -286,6 +286,8 @@ void qk__engine_backlog(const qk__engine *engine, const qk__claim_request *reque
                         qk__backlog *out);
 /* Ids of ended jobs that live ones depend on; malloc'd. */
 qk_status qk__engine_pinned(const qk__engine *engine, qk_id **out, size_t *count);
+/* Roots of the runs in memory, each once; malloc'd. */
+qk_status qk__engine_live_roots(const qk__engine *engine, qk_id **out, size_t *count);
 size_t qk__engine_live(const qk__engine *engine);
 /* About how many rows it takes to carry all that is live. */
 size_t qk__engine_weight(const qk__engine *engine);

@@ -65,7 +65,7 @@ static qk_status connect_parents(qk__engine *engine, uint32_t index, const qk_id
     if (links == NULL) {
         return QK_ENOMEM;
     }
-    links_free(extra->links);
+    links_free(engine, extra->links);
     extra->links = links;
     qk_status rc = links_connect(engine, index, cold, &missing);
     return rc == QK_ENOTFOUND ? refuse_purged(why, missing) : rc;
@@ -101,11 +101,11 @@ static qk_status relink(qk__engine *engine, uint32_t index, const qk__cold_set *
     free(fresh);
     qk_status rc = links_connect(engine, index, cold, &missing);
     if (rc != QK_OK) {
-        free(links->parents);
+        links_forget(engine, links);
         *links = before;
         return rc == QK_ENOTFOUND ? refuse_purged(why, missing) : rc;
     }
-    free(before.parents);
+    links_forget(engine, &before);
     return QK_OK;
 }
 
@@ -145,7 +145,7 @@ static void clear(qk__engine *engine, uint32_t index)
     retire(engine, extra->log_tail);
     retire(engine, extra->progress_message);
     extra->result = extra->error = extra->log_tail = extra->progress_message = NULL;
-    extra->execute_after_us = extra->claimed_us = extra->finished_us = extra->cause_us = 0;
+    extra->execute_after_us = extra->claimed_us = extra->finished_us = extra->cause_order = 0;
     extra->cause = (qk_id){ { 0 } };
     extra->cause_outside = false;
     extra->worker = NIL;

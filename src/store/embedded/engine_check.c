@@ -362,5 +362,6 @@ const char *qk__engine_check(const qk__engine *engine)
         return "1: a job is in no place, or in two";
     }
     broken = check_totals(engine, &tally);
+    broken = broken != NULL ? broken : check_hearers(engine);
     return broken != NULL ? broken : check_runs(engine);
 }

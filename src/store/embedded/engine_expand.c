@@ -242,6 +242,20 @@ static bool is_expanded_by(const qk__engine *engine, const struct job *job, cons
            strcmp(engine->symbols.text[job->extra->worker], lease->worker_id) == 0;
 }
 
+static qk_status check_expansion(qk__engine *engine, uint32_t index, const qk__new_run *run,
+                                 const qk__new_job *jobs, size_t count, qk_error *err)
+{
+    const struct job *job = job_at(engine, index);
+    const struct run *outer = run_of(engine, job);
+    if (run == NULL) {
+        return qk__error(err, QK_EINVAL, "the node has no child run yet: give its definition");
+    }
+    if (outer != NULL && outer->depth >= QK_DAG_NESTING_MAX) {
+        return too_deep(engine, job, err);
+    }
+    return circle_check(engine, index, jobs, count, err);
+}
+
 qk_status qk__engine_expand(qk__engine *engine, qk__now now, qk_id *child, const qk_lease *lease,
                             const qk__new_run *run, const qk__new_job *jobs, size_t count,
                             const qk__cold_set *cold, const qk__run_facts *facts, qk_error *err)
@@ -264,16 +278,14 @@ qk_status qk__engine_expand(qk__engine *engine, qk__now now, qk_id *child, const
         return wait_again(engine, index, now, facts);
     }
     const struct run *outer = run_of(engine, job);
-    if (run == NULL) {
-        return qk__error(err, QK_EINVAL, "the node has no child run yet: give its definition");
-    }
-    if (outer != NULL && outer->depth >= QK_DAG_NESTING_MAX) {
-        return too_deep(engine, job, err);
+    qk_status rc = check_expansion(engine, index, run, jobs, count, err);
+    if (rc != QK_OK) {
+        return rc;
     }
     lease_remove(engine, index);
     job->extra->child_run = run->id;
     node_wait(engine, index, now);
-    qk_status rc = add_run(engine, now, run, outer, jobs, count, cold, err);
+    rc = add_run(engine, now, run, outer, jobs, count, cold, err);
     if (rc != QK_OK) {
         node_leave_wait(engine, index);
         job->extra->child_run = (qk_id){ { 0 } };

@@ -75,9 +75,17 @@ static void put_skip(const struct job *job, qk__buffer *out)
     if (!qk_id_is_none(extra->cause)) {
         memcpy(reason, "parent_failed:", 14);
         qk_id_format(reason + 14, extra->cause);
-        put_number(out, "ct", extra->cause_us);
+        put_number(out, "ct", extra->cause_order);
     }
     put_text(out, "sr", reason);
+}
+
+/* When it failed, unless the time of its end says so. */
+static void put_failure(const struct job *job, qk__buffer *out)
+{
+    if (job->extra->cause_order != job->extra->finished_us) {
+        put_number(out, "ct", job->extra->cause_order);
+    }
 }
 
 static void put_extra(const struct job *job, qk__buffer *out)
@@ -99,6 +107,8 @@ static void put_extra(const struct job *job, qk__buffer *out)
     }
     if (job->status == QK_JOB_SKIPPED) {
         put_skip(job, out);
+    } else if (job->status == QK_JOB_FAILED || job->status == QK_JOB_CANCELLED) {
+        put_failure(job, out);
     }
     if (job->status == QK_JOB_CLAIMED && extra->holder.peer != 0) {
         put_number(out, "hp", (int64_t)extra->holder.peer);

@@ -1,4 +1,4 @@
-/*
+/* long file: the structures of one whole, which its parts share.
  * The engine's own structures; included by engine*.c only.
  *
  * Jobs live in a slab and are named by their index. A plain waiting job is a 88-byte slab entry and
@@ -74,9 +74,16 @@ enum link_state { LINK_WAITING, LINK_DONE, LINK_CONDITIONAL, LINK_FAILED };
 struct link {
     qk_id parent;
     qk_id cause; /* LINK_FAILED: who failed first */
-    int64_t cause_us;
+    int64_t cause_order; /* and when, see fail_order */
     bool outside; /* the cause is not in the child's run */
     uint8_t state;
+    uint32_t hearer; /* index into engine.hearers, plus one; 0: not connected */
+};
+
+/* A link of a job in memory, in a chain of the table that finds links by their parent. */
+struct hearer {
+    uint32_t child, slot; /* slot: of the table; free ones: the next free one */
+    uint32_t prev, next;
 };
 
 struct links {
@@ -94,7 +101,8 @@ struct extra {
     int64_t lease_us, first_lease_us, deadline_us; /* monotonic */
     int64_t begun_us; /* monotonic: when it was claimed; after a crash by the wall clock */
     uint64_t leased; /* order of the leases, renewals included */
-    int64_t cause_us;
+    uint64_t met; /* by which search for a circle; see engine_circle.c */
+    int64_t cause_order; /* of a skip: that of its cause; failed, cancelled: its own */
     qk_id cause; /* of a skip; none: a condition */
     qk_id child_run; /* of an expanded sub-DAG node */
     bool cause_outside; /* of its run */
@@ -210,11 +218,14 @@ struct qk__engine {
     uint32_t *run_map, run_mask, run_count;
     size_t edges; /* links of jobs that are not terminal */
     uint32_t *unique_map, unique_mask, unique_count;
+    VEC(struct hearer) hearers;
+    uint32_t *hearer_map, hearer_mask, hearer_free, hearer_count;
+    int64_t failed_last; /* order of the last failure known */
     struct extra *extra_free;
     size_t notified; /* ended jobs whose dependents have been told */
     size_t linked; /* jobs with parents that are not terminal */
     size_t payload_resident; /* bytes of large payloads in memory */
-    uint64_t batch, seq, leased, random, changes;
+    uint64_t batch, seq, leased, random, changes, searches;
     bool epoch; /* which journal is written now */
     bool carrying, close_due;
     uint32_t carry_cursor, warned_queue;
@@ -278,6 +289,9 @@ void set_status(qk__engine *engine, uint32_t index, qk_job_status status);
 /* Puts a pending or delayed job where it belongs, or dooms it; settle_dependents must follow. */
 void place(qk__engine *engine, uint32_t index);
 void end_job(qk__engine *engine, uint32_t index, qk_job_status status, qk__now now);
+/* Of two failures the one that was first has the lower number. It is the wall clock's time, unless
+ * that did not go on since the last failure. */
+int64_t fail_order(qk__engine *engine, qk__now now);
 void leave_place(qk__engine *engine, uint32_t index); /* lane, heap or lease list */
 bool attempt_row(qk__engine *engine, uint32_t index, qk__attempt_outcome outcome, qk__now now,
                  const qk_outcome *report); /* false: out of memory */
@@ -294,14 +308,13 @@ void reset_for_retry(qk__engine *engine, uint32_t index, qk__now now);
 
 /* engine_links.c */
 struct links *links_make(qk__engine *engine, const qk_id *parents, size_t count);
-void links_free(struct links *links);
+void links_free(qk__engine *engine, struct links *links);
+void links_forget(qk__engine *engine, struct links *links); /* its parents only */
 /* QK_EMPTY: a parent is missing from `cold`; QK_ENOTFOUND. */
 qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *cold,
                         qk_id *missing);
 bool links_tell(struct links *links, qk_id parent, const struct link *news);
-void links_retell(qk__engine *engine, uint32_t index); /* this parent was reopened */
-void links_retell_all(
-    qk__engine *engine); /* parents were reopened: whoever counted them waits again */
+void links_retell(qk__engine *engine, uint32_t index); /* who counted its end waits again */
 bool has_parents(const struct job *job);
 uint32_t links_depth(const struct job *job);
 /* What `child` (NULL: whoever) is told of its parent. */
@@ -316,6 +329,13 @@ static inline struct run *run_of(const qk__engine *engine, const struct job *job
 {
     return job->run == NIL ? NULL : engine->runs.items[job->run];
 }
+
+/* engine_hear.c: the links of jobs in memory, by their parent, which need not be in memory */
+bool hear(qk__engine *engine, struct link *link, uint32_t child); /* false: out of memory */
+void unhear(qk__engine *engine, struct link *link);
+/* The first, or with `after` the next, whose parent hashes like this one; NIL: no more. */
+uint32_t hearer_next(const qk__engine *engine, qk_id parent, uint32_t after);
+const char *check_hearers(const qk__engine *engine);
 
 /* engine_runs.c */
 struct run *run_find(const qk__engine *engine, qk_id id);
@@ -353,6 +373,10 @@ void node_wait(qk__engine *engine, uint32_t index, qk__now now); /* claimed, lea
 void node_timeout(qk__engine *engine, uint32_t index, qk__now now); /* two retires reserved */
 void node_leave_wait(qk__engine *engine, uint32_t index);
 
+/* engine_circle.c: may jobs with these needs become part of what the sub-DAG node `around` (NIL: none) waits for? */
+qk_status circle_check(qk__engine *engine, uint32_t around, const qk__new_job *jobs, size_t count,
+                       qk_error *err);
+
 /* engine_run_image.c */
 bool run_row(const struct run *run, qk__row *row, qk__buffer *ext); /* ext as in image_row */
 qk_status run_load(qk__engine *engine, const qk__row *row, struct run **out);
@@ -361,7 +385,7 @@ char *run_about(const qk__new_run *run, qk_id root);
 void doom(qk__engine *engine, uint32_t index); /* to be skipped by settle_dependents */
 uint32_t doom_take(qk__engine *engine); /* parents before children; NIL: none */
 void order_all(qk__engine *engine); /* counts all depths anew */
-void order_below(qk__engine *engine, uint32_t index); /* if this parent now lies too deep */
+void order_below(qk__engine *engine, uint32_t index); /* this parent may now lie deeper */
 
 /* engine_image.c */
 qk_status image_row(const qk__engine *engine, const struct job *job, qk__row *row,

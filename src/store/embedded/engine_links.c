@@ -21,7 +21,6 @@ static bool id_equal(qk_id a, qk_id b)
 
 struct links *links_make(qk__engine *engine, const qk_id *parents, size_t count)
 {
-    (void)engine;
     struct links *links = calloc(1, sizeof *links);
     if (links == NULL || count == 0) {
         return links;
@@ -30,7 +29,7 @@ struct links *links_make(qk__engine *engine, const qk_id *parents, size_t count)
     links->parents = calloc(count, sizeof *links->parents);
     if (sorted == NULL || links->parents == NULL || count > UINT32_MAX) {
         free(sorted);
-        links_free(links);
+        links_free(engine, links);
         return NULL;
     }
     memcpy(sorted, parents, count * sizeof *sorted);
@@ -45,10 +44,18 @@ struct links *links_make(qk__engine *engine, const qk_id *parents, size_t count)
     return links;
 }
 
-void links_free(struct links *links)
+void links_forget(qk__engine *engine, struct links *links)
+{
+    for (uint32_t i = 0; links->parents != NULL && i < links->parent_count; i++) {
+        unhear(engine, &links->parents[i]);
+    }
+    free(links->parents);
+}
+
+void links_free(qk__engine *engine, struct links *links)
 {
     if (links != NULL) {
-        free(links->parents);
+        links_forget(engine, links);
         free(links->children);
         free(links);
     }
@@ -79,7 +86,7 @@ bool links_tell(struct links *links, qk_id parent, const struct link *news)
     }
     link->state = news->state;
     link->cause = news->cause;
-    link->cause_us = news->cause_us;
+    link->cause_order = news->cause_order;
     link->outside = news->outside;
     links->counts.done += news->state == LINK_DONE;
     links->counts.conditional += news->state == LINK_CONDITIONAL;
@@ -87,8 +94,8 @@ bool links_tell(struct links *links, qk_id parent, const struct link *news)
     return true;
 }
 
-static void link_from(struct link *out, uint8_t status, bool continues, qk_id self,
-                      int64_t finished_us, qk_id cause, int64_t cause_us)
+static void link_from(struct link *out, uint8_t status, bool continues, qk_id self, qk_id cause,
+                      int64_t cause_order)
 {
     memset(out, 0, sizeof *out);
     out->parent = self;
@@ -97,10 +104,9 @@ static void link_from(struct link *out, uint8_t status, bool continues, qk_id se
     } else if (status == QK_JOB_SKIPPED && qk_id_is_none(cause)) {
         out->state = LINK_CONDITIONAL;
     } else {
-        bool skipped = status == QK_JOB_SKIPPED;
         out->state = LINK_FAILED;
-        out->cause = skipped ? cause : self;
-        out->cause_us = skipped ? cause_us : finished_us;
+        out->cause = status == QK_JOB_SKIPPED ? cause : self;
+        out->cause_order = cause_order;
     }
 }
 
@@ -108,7 +114,7 @@ void link_news(const qk__engine *engine, const struct job *parent, const struct 
                struct link *out)
 {
     link_from(out, parent->status, policy_of(engine, parent)->continue_on_failure, parent->id,
-              parent->extra->finished_us, parent->extra->cause, parent->extra->cause_us);
+              parent->extra->cause, parent->extra->cause_order);
     out->outside = child == NULL || child->run != parent->run ||
                    (parent->status == QK_JOB_SKIPPED && parent->extra->cause_outside);
 }
@@ -131,11 +137,24 @@ static bool child_add(qk__engine *engine, struct job *parent, qk_id child)
     return true;
 }
 
+static bool hear_all(qk__engine *engine, struct links *links, uint32_t index)
+{
+    for (uint32_t i = 0; i < links->parent_count; i++) {
+        if (!hear(engine, &links->parents[i], index)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *cold,
                         qk_id *missing)
 {
     struct job *job = job_at(engine, index);
     struct links *links = job->extra->links;
+    if (!hear_all(engine, links, index)) {
+        return QK_ENOMEM;
+    }
     for (uint32_t i = 0; i < links->parent_count; i++) {
         qk_id id = links->parents[i].parent;
         uint32_t parent = job_find(engine, id);
@@ -160,8 +179,10 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
                 *missing = id;
                 return ended == NULL ? QK_EMPTY : QK_ENOTFOUND;
             }
-            link_from(&news, ended->status, ended->continue_on_failure, id, ended->cause_us,
-                      ended->cause, ended->cause_us);
+            link_from(&news, ended->status, ended->continue_on_failure, id, ended->cause,
+                      ended->cause_order);
+            engine->failed_last =
+                ended->cause_order > engine->failed_last ? ended->cause_order : engine->failed_last;
             const struct run *run = run_of(engine, job);
             news.outside = run == NULL || memcmp(run->id.bytes, ended->run.bytes, 16) != 0 ||
                            ended->cause_outside;
@@ -202,7 +223,8 @@ const struct link *links_first_failure(const struct links *links)
     const struct link *first = NULL;
     for (uint32_t i = 0; i < links->parent_count; i++) {
         const struct link *link = &links->parents[i];
-        if (link->state == LINK_FAILED && (first == NULL || link->cause_us < first->cause_us)) {
+        if (link->state == LINK_FAILED &&
+            (first == NULL || link->cause_order < first->cause_order)) {
             first = link;
         }
     }
@@ -222,45 +244,18 @@ static void link_reopen(qk__engine *engine, struct job *child, struct job *paren
     link->state = LINK_WAITING;
 }
 
-static void reopen_links(qk__engine *engine, uint32_t index)
-{
-    struct job *child = job_at(engine, index);
-    for (uint32_t i = 0; i < child->extra->links->parent_count; i++) {
-        const struct link *link = &child->extra->links->parents[i];
-        uint32_t parent = link->state == LINK_WAITING ? NIL : job_find(engine, link->parent);
-        if (parent != NIL && !qk_job_status_is_terminal(job_at(engine, parent)->status)) {
-            link_reopen(engine, child, job_at(engine, parent));
-        }
-    }
-    if ((child->flags & JF_IN_LANE) != 0 && links_readiness(engine, child) == QK__READY_WAIT) {
-        lane_remove(engine, index);
-    }
-}
-
-/* Rare, so a scan; one for all that were reopened together. */
-void links_retell_all(qk__engine *engine)
-{
-    for (uint32_t i = 0; engine->linked > 0 && i < engine->chunk_count * CHUNK_JOBS; i++) {
-        const struct job *child = job_at(engine, i);
-        if (child->used && has_parents(child) && !qk_job_status_is_terminal(child->status)) {
-            reopen_links(engine, i);
-        }
-    }
-}
-
-/* A person retries a job whose end its children had already counted: they wait for it again. Rare,
- * so a scan. */
 void links_retell(qk__engine *engine, uint32_t index)
 {
-    for (uint32_t i = 0; engine->linked > 0 && i < engine->chunk_count * CHUNK_JOBS; i++) {
-        struct job *child = job_at(engine, i);
-        if (child->used && i != index && has_parents(child) &&
-            !qk_job_status_is_terminal(child->status)) {
-            link_reopen(engine, child, job_at(engine, index));
-            if ((child->flags & JF_IN_LANE) != 0 &&
-                links_readiness(engine, child) == QK__READY_WAIT) {
-                lane_remove(engine, i);
-            }
+    struct job *parent = job_at(engine, index);
+    for (uint32_t at = NIL; (at = hearer_next(engine, parent->id, at)) != NIL;) {
+        uint32_t own = engine->hearers.items[at].child;
+        struct job *child = job_at(engine, own);
+        if (own == index || qk_job_status_is_terminal(child->status)) {
+            continue;
+        }
+        link_reopen(engine, child, parent);
+        if ((child->flags & JF_IN_LANE) != 0 && links_readiness(engine, child) == QK__READY_WAIT) {
+            lane_remove(engine, own);
         }
     }
 }

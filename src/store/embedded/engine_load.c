@@ -89,7 +89,7 @@ static qk_status load_extra(qk__engine *engine, struct job *job, const qk__row *
     }
     job->flags |= ext_number(ext, "wt", 0) != 0 ? JF_WAITING : 0;
     extra->unique_key = ext_text(ext, "uk");
-    extra->cause_us = ext_number(ext, "ct", 0);
+    extra->cause_order = ext_number(ext, "ct", row->finished_us);
     const char *reason = json_string_value(json_object_get(ext, "sr"));
     if (reason != NULL && strncmp(reason, "parent_failed:", 14) == 0) {
         (void)qk_id_parse(&extra->cause, reason + 14);
@@ -190,11 +190,11 @@ static qk_status load_image(qk__engine *engine, const qk__row *row)
         unload(engine, index);
     }
     if (row->status >= QK_JOB_STATUS_COUNT || row->kind.data == NULL || row->queue.data == NULL) {
-        links_free(links);
+        links_free(engine, links);
         return QK_EDAMAGED;
     }
     if (qk_job_status_is_terminal(row->status)) {
-        links_free(links);
+        links_free(engine, links);
         return QK_OK;
     }
     qk_status rc = load_job(engine, row, &index);
@@ -206,7 +206,7 @@ static qk_status load_image(qk__engine *engine, const qk__row *row)
         }
         rc = QK_ENOMEM;
     }
-    links_free(links);
+    links_free(engine, links);
     return rc;
 }
 

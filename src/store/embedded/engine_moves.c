@@ -61,12 +61,21 @@ void leave_place(qk__engine *engine, uint32_t index)
     }
 }
 
+int64_t fail_order(qk__engine *engine, qk__now now)
+{
+    engine->failed_last = now.wall_us > engine->failed_last ? now.wall_us : engine->failed_last + 1;
+    return engine->failed_last;
+}
+
 void end_job(qk__engine *engine, uint32_t index, qk_job_status status, qk__now now)
 {
     struct job *job = job_at(engine, index);
     links_counted(engine, job, -1);
     set_status(engine, index, status);
     job->extra->finished_us = now.wall_us;
+    if (status == QK_JOB_FAILED || status == QK_JOB_CANCELLED) {
+        job->extra->cause_order = fail_order(engine, now);
+    }
     if (job->extra->unique_key != NULL) {
         unique_remove(engine, index);
     }
@@ -84,7 +93,7 @@ static void skip(qk__engine *engine, uint32_t index, qk__now now)
     const struct link *first = links_first_failure(job->extra->links);
     if (first != NULL) {
         job->extra->cause = first->cause;
-        job->extra->cause_us = first->cause_us;
+        job->extra->cause_order = first->cause_order;
         job->extra->cause_outside = first->outside;
     }
     leave_place(engine, index);

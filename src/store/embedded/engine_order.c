@@ -122,15 +122,54 @@ void order_all(qk__engine *engine)
     }
 }
 
-void order_below(qk__engine *engine, uint32_t index)
+/* Counts, for each job below this one, its parents there; those are met once for each. */
+static void count_below(const qk__engine *engine, uint32_t *queue, uint32_t index)
 {
-    const struct links *links = links_at(engine, index);
-    for (uint32_t k = 0; links != NULL && k < links->child_count; k++) {
+    size_t count = 1;
+    queue[0] = index;
+    for (size_t at = 0; at < count; at++) {
+        const struct links *links = links_at(engine, queue[at]);
+        for (uint32_t k = 0; links != NULL && k < links->child_count; k++) {
+            uint32_t below;
+            struct links *child = child_at(engine, links, k, &below);
+            if (child != NULL && child->open++ == 0) {
+                queue[count++] = below;
+            }
+        }
+    }
+}
+
+static bool lies_too_deep(const qk__engine *engine, const struct links *links)
+{
+    bool deep = false;
+    for (uint32_t k = 0; links != NULL && k < links->child_count && !deep; k++) {
         uint32_t unused;
         const struct links *child = child_at(engine, links, k, &unused);
-        if (child != NULL && child->depth <= links->depth) {
-            order_all(engine);
-            return;
+        deep = child != NULL && child->depth <= links->depth;
+    }
+    return deep;
+}
+
+void order_below(qk__engine *engine, uint32_t index)
+{
+    uint32_t *queue = engine->doomed.items; /* empty between events, and has room for every job */
+    if (!lies_too_deep(engine, links_at(engine, index))) {
+        return;
+    }
+    count_below(engine, queue, index);
+    size_t count = 1;
+    for (size_t at = 0; at < count; at++) {
+        const struct links *links = links_at(engine, queue[at]);
+        for (uint32_t k = 0; k < links->child_count; k++) {
+            uint32_t below;
+            struct links *child = child_at(engine, links, k, &below);
+            if (child == NULL) {
+                continue;
+            }
+            child->depth = child->depth > links->depth ? child->depth : links->depth + 1;
+            if (--child->open == 0) {
+                queue[count++] = below;
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ static qk_status connect(qk__engine *engine, uint32_t index, const qk__cold_set 
     links->child_count = loaded->child_count;
     links->child_capacity = loaded->child_capacity;
     loaded->children = NULL;
-    links_free(loaded);
+    links_free(engine, loaded);
     extra->links = links;
     links_counted(engine, job_at(engine, index), 1);
     qk_id missing;

@@ -147,11 +147,16 @@ qk_status qk__engine_add_nodes(qk__engine *engine, qk__now now, const qk_lease *
                              jobs[i].node);
         }
     }
+    uint32_t above = qk_id_is_none(run->parent_job) ? NIL : job_find(engine, run->parent_job);
+    qk_status rc = circle_check(engine, above, jobs, count, err);
+    if (rc != QK_OK) {
+        return rc;
+    }
     qk_enqueued *out = malloc((count + 1) * sizeof *out);
     if (out == NULL) {
         return qk__error(err, QK_ENOMEM, "out of memory: add fewer nodes at once");
     }
-    qk_status rc = enqueue_jobs(engine, now, out, jobs, count, run, cold, err);
+    rc = enqueue_jobs(engine, now, out, jobs, count, run, cold, err);
     free(out);
     return rc;
 }
@@ -272,16 +277,19 @@ static qk_status load_nodes(qk__engine *engine, const qk__reopen *plan, uint32_t
     return QK_OK;
 }
 
-/* Every parent is in memory, or known to have ended. */
-static bool parents_known(const qk__engine *engine, const qk__reopen *plan)
+/* Every parent is in memory, or known to have ended. QK_ENOTFOUND: one was purged. */
+static qk_status check_parents(const qk__engine *engine, const qk__reopen *plan)
 {
     for (size_t i = 0; i < plan->edge_count; i++) {
-        if (job_find(engine, plan->edges[i].related) == NIL &&
-            cold_find(plan->cold, plan->edges[i].related) == NULL) {
-            return false;
+        if (job_find(engine, plan->edges[i].related) != NIL) {
+            continue;
+        }
+        const qk__cold_job *ended = cold_find(plan->cold, plan->edges[i].related);
+        if (ended == NULL || !ended->found) {
+            return ended == NULL ? QK_EMPTY : QK_ENOTFOUND;
         }
     }
-    return true;
+    return QK_OK;
 }
 
 static void open_run(qk__engine *engine, struct run *run)
@@ -305,7 +313,7 @@ static void open_node(qk__engine *engine, uint32_t index, bool waits, qk__now no
         extra->finished_us = 0;
         extra->claimed_us = now.wall_us; /* its time begins anew */
         extra->begun_us = now.mono_us;
-        job->lost = 0;
+        job->lost = 0; /* and so does its budget */
     } else {
         reset_for_retry(engine, index, now);
     }
@@ -317,7 +325,9 @@ static void open_node(qk__engine *engine, uint32_t index, bool waits, qk__now no
     if (extra->unique_key != NULL) {
         (void)unique_insert(engine, index); /* out of memory: found free above, stays unknown */
     }
-    open_run(engine, run_of(engine, job));
+    if (run_of(engine, job) != NULL) {
+        open_run(engine, run_of(engine, job));
+    }
 }
 
 static void place_nodes(qk__engine *engine, const qk__reopen *plan, const uint32_t *indexes,
@@ -332,11 +342,13 @@ static void place_nodes(qk__engine *engine, const qk__reopen *plan, const uint32
             node_wait(engine, indexes[i], now);
         }
     }
-    links_retell_all(engine);
-    order_all(engine);
+    for (size_t i = 0; i < plan->node_count; i++) {
+        links_retell(engine, indexes[i]);
+    }
+    order_all(engine); /* the nodes come in no order; once for all of them */
     for (size_t i = 0; i < plan->node_count; i++) {
         struct run *run = run_of(engine, job_at(engine, indexes[i]));
-        if (run->hold_due) {
+        if (run != NULL && run->hold_due) {
             run->hold_due = false;
             run_hold(engine, run);
         }
@@ -359,9 +371,7 @@ qk_status qk__engine_reopen(qk__engine *engine, qk__now now, const qk__reopen *p
     uint32_t *indexes = malloc((plan->node_count + 1) * sizeof *indexes);
     qk_status rc = indexes == NULL ? QK_ENOMEM : load_runs(engine, plan);
     rc = rc == QK_OK ? load_nodes(engine, plan, indexes, &loaded) : rc;
-    if (rc == QK_OK && !parents_known(engine, plan)) {
-        rc = QK_EMPTY;
-    }
+    rc = rc == QK_OK ? check_parents(engine, plan) : rc;
     if (rc != QK_OK) {
         unload_nodes(engine, indexes, loaded);
         for (size_t i = 0; i < plan->run_count; i++) {
@@ -370,6 +380,7 @@ qk_status qk__engine_reopen(qk__engine *engine, qk__now now, const qk__reopen *p
                 run_free(engine, run);
             }
         }
+        settle_dependents(engine, now); /* runs that live on are as they were */
         free(indexes);
         return rc;
     }

@@ -166,7 +166,7 @@ static void extra_free(qk__engine *engine, struct extra *extra)
     free(extra->result);
     free(extra->log_tail);
     free(extra->progress_message);
-    links_free(extra->links);
+    links_free(engine, extra->links);
     extra->free_next = engine->extra_free;
     engine->extra_free = extra;
 }

@@ -75,13 +75,14 @@ qk_status qk__reader_payloads(qk__reader *reader, qk__row_set *out, const qk_id 
 /* Runs as RUN rows: node the name, claimed_by the root's id as text, payload the definition if that
  * is asked for. reader_runs.c. */
 qk_status qk__reader_run(qk__reader *reader, qk__row_set *out, qk_id id, qk_error *err);
-/* Every run of the tree that the run belongs to. With definitions; or in order of id, and result
- * the id of the run around it as text. */
-qk_status qk__reader_tree_runs(qk__reader *reader, qk__row_set *out, qk_id run, bool definitions,
-                               qk_error *err);
+/* Every run of the tree that the run belongs to. */
+qk_status qk__reader_tree_runs(qk__reader *reader, qk__row_set *out, qk_id run, qk_error *err);
+/* The same in order of id: id, related, node, status, and result the id of the run around it as text. */
+qk_status qk__reader_hierarchy(qk__reader *reader, qk__row_set *out, qk_id run, qk_error *err);
 qk_status qk__reader_list_runs(qk__reader *reader, qk__row_set *out, const qk_run_filter *filter,
                                size_t limit, qk_error *err);
-/* Ended jobs of a whole tree: id, related the run, status, error the reason of a skip. */
+/* Ended jobs of a whole tree, and the job of no run that the root is of: id, related the run, status,
+ * error the reason of a skip. */
 qk_status qk__reader_tree_nodes(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err);
 /* Dependencies of a whole tree's jobs: id, related. */
 qk_status qk__reader_tree_edges(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err);

@@ -34,26 +34,50 @@ qk_status qk__reader_run(qk__reader *reader, qk__row_set *out, qk_id id, qk_erro
     return fetch_by_id(reader, out, RUN_ROW("definition") "WHERE id = $1", id, err);
 }
 
-qk_status qk__reader_tree_runs(qk__reader *reader, qk__row_set *out, qk_id run, bool definitions,
-                               qk_error *err)
+qk_status qk__reader_tree_runs(qk__reader *reader, qk__row_set *out, qk_id run, qk_error *err)
 {
-    return fetch_by_id(
-        reader, out,
-        definitions
-            ? RUN_ROW("definition") "WHERE " TREE
-            : "SELECT r.*, n.related::VARCHAR AS result FROM (" RUN_ROW(
-                  "NULL::VARCHAR") "WHERE " TREE ") r LEFT JOIN (SELECT DISTINCT id, related FROM ("
-                                   "SELECT id, related FROM queuack_images UNION ALL "
-                                   "SELECT id, related FROM history) WHERE related IS NOT NULL"
-                                   ") n ON n.id = r.related ORDER BY r.id",
-        run, err);
+    return fetch_by_id(reader, out, RUN_ROW("definition") "WHERE " TREE, run, err);
+}
+
+/*
+ * The runs of a tree without what they are about, for a hierarchy. Not from the views: these bring the
+ * definitions along and read the JSON of every run there is. A run's root never changes, so any of its
+ * rows tells it; the text is looked for before the JSON is read, which may hold it elsewhere too.
+ */
+#define BOTH_JOURNALS(columns, condition)                                                          \
+    "(SELECT " columns " FROM journal_a WHERE " condition " UNION ALL SELECT " columns             \
+    " FROM journal_b WHERE " condition ")"
+/* clang-format off */
+#define HIERARCHY \
+    "WITH root AS MATERIALIZED (SELECT coalesce(" \
+    "(SELECT any_value(ext->>'$.rt')::UUID FROM " BOTH_JOURNALS("ext", "op = 9 AND id = $1") "), " \
+    "(SELECT any_value(root_run_id) FROM runs WHERE id = $1)) AS id), " \
+    "images AS (SELECT id, arg_max({'related': related, 'node': node, 'status': status, " \
+    "'ext': ext}, batch) AS last FROM " \
+    BOTH_JOURNALS("batch, id, related, node, status, ext", "op = 9") " GROUP BY id), " \
+    "tree AS MATERIALIZED (SELECT i.id, last.related AS related, last.node AS node, " \
+    "last.status AS status FROM images i, root WHERE contains(last.ext, root.id::VARCHAR) AND " \
+    "(last.ext->>'$.rt') = root.id::VARCHAR UNION ALL SELECT r.id, parent_job_id, name, status " \
+    "FROM runs r, root WHERE root_run_id = root.id), " \
+    "outside AS (SELECT id, any_value(related) AS run FROM (SELECT id, related FROM " \
+    BOTH_JOURNALS("id, related", "op <= 1 AND kind = 'dag' AND related IS NOT NULL") \
+    " UNION ALL SELECT id, related FROM history WHERE kind = 'dag' AND related IS NOT NULL) " \
+    "WHERE id IN (SELECT related FROM tree) GROUP BY id) " \
+    "SELECT 9::UTINYINT AS op, tree.id, tree.related, node, status, run::VARCHAR AS result " \
+    "FROM tree LEFT JOIN outside ON outside.id = tree.related ORDER BY tree.id"
+/* clang-format on */
+
+qk_status qk__reader_hierarchy(qk__reader *reader, qk__row_set *out, qk_id run, qk_error *err)
+{
+    return fetch_by_id(reader, out, HIERARCHY, run, err);
 }
 
 qk_status qk__reader_tree_nodes(qk__reader *reader, qk__row_set *out, qk_id root, qk_error *err)
 {
     return fetch_by_id(reader, out,
                        "SELECT id, related, status, ext->>'$.sr' AS error FROM queuack_ended "
-                       "WHERE " OF_TREE,
+                       "WHERE " OF_TREE
+                       " OR id = (SELECT parent_job_id FROM queuack_run_rows WHERE id = $1)",
                        root, err);
 }
 

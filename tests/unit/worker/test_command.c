@@ -88,7 +88,7 @@ static void test_result__is_the_last_line_of_output_if_json(void **state)
 static void test_result__of_the_file_comes_first(void **state)
 {
     assert_result(run_shell(*state, "echo '{\"f\":1}' > $QUEUACK_RESULT; echo '[1]'", NULL),
-                  "{\"f\":1}\n");
+                  "{\"f\":1}");
     assert_result(run_shell(*state, ": > $QUEUACK_RESULT; echo '[1]'", NULL), "[1]");
 }
 
