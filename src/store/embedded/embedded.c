@@ -1,9 +1,8 @@
 /*
  * Opening and closing the embedded store, and the way in and out of every call.
  */
-#include "store/embedded/embedded_internal.h"
-
 #include "store/embedded/database.h"
+#include "store/embedded/embedded_internal.h"
 #include "store/embedded/journal_duckdb.h"
 #include "util/clock.h"
 #include "util/error.h"
