@@ -190,6 +190,7 @@ typedef struct qk_outcome {
     const char *log_tail; /* the last output, kept with the attempt; or NULL */
     qk_duration delay; /* nack: not before */
     bool no_requeue; /* nack: fail the job instead of giving it back */
+    qk_duration run_time; /* pools fill it in for qk_finished_fn; stores do not look at it */
 } qk_outcome;
 
 /* Expected from all: QK_ELEASE (lost, cancelled, or another's). The same call repeated gets the

@@ -23,6 +23,15 @@ typedef struct qk_worker qk_worker;
  * return soon, and not call the worker. Everything is borrowed for the call. */
 typedef void (*qk_finished_fn)(void *user, const qk_outcome *outcome, bool final, qk_status status);
 
+/* Told of each attempt that starts, on its slot's thread, as qk_finished_fn is told of its end: soon
+ * back, no calls of the worker, everything borrowed. A sub-DAG node starts each time it is claimed, and
+ * no end is told of one that then waits for its run. */
+typedef void (*qk_started_fn)(void *user, const qk_claimed *claim);
+
+/* Told when a sub-DAG node has its run, which others may have begun by then. `dag` is its definition;
+ * NULL if the run was there before. As qk_started_fn. */
+typedef void (*qk_expanded_fn)(void *user, const qk_claimed *claim, qk_id run, const qk_dag *dag);
+
 /* What a pool is about to do, for those who want a say in it. */
 typedef struct qk_worker_load {
     size_t wanted; /* how many jobs it would claim now */
@@ -87,12 +96,16 @@ typedef struct qk_worker_options {
     qk_id run; /* only jobs of this run, at every depth and of any queue; none: any. Such a pool
                   ends when the run has */
     const qk_sql_options *sql; /* NULL: the defaults; copied */
+    qk_started_fn on_started; /* NULL: nobody is told */
+    void *on_started_user;
+    qk_expanded_fn on_expanded; /* NULL: nobody is told */
+    void *on_expanded_user;
 } qk_worker_options;
 
 #define QK_WORKER_OPTIONS_INIT                                                                     \
     {                                                                                              \
         1, 0, false, NULL, 0, { 0 }, false, false, NULL, NULL, NULL, 0, 0, { 0 }, 0, NULL, NULL,   \
-            false, { { 0 } }, NULL                                                                 \
+            false, { { 0 } }, NULL, NULL, NULL, NULL, NULL                                         \
     }
 
 /* The queue must outlive the worker. */
@@ -194,6 +207,8 @@ typedef struct qk_slot_state {
     int32_t attempt;
     int pid; /* of a command that runs; otherwise 0 */
     qk_duration running_for; /* on the queue's clock */
+    double progress; /* as it reported; negative: nothing yet */
+    char progress_message[256]; /* empty: none */
 } qk_slot_state;
 
 /* Fills at most `max` entries and returns how many slots there are. */

@@ -330,7 +330,7 @@ qk_status cli_run_batch(cli *cli)
     if (!rc)
         rc = fix_ids(&batch);
     if (!rc) {
-        cli_interrupts_defer();
+        cli_interrupts_defer(1);
         rc = enqueue_lines(&batch);
     }
     if (!rc)

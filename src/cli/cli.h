@@ -124,7 +124,7 @@ qk_status cli_resolve_words(cli *cli, qk_id **out);
 extern volatile int cli_interrupted; /* signals so far, once deferred */
 /* At the start: SIGINT and SIGTERM end the program with 130 at once; SIGPIPE is not deadly. */
 void cli_interrupts_init(bool json);
-/* From now on the first of them only sets cli_interrupted. */
-void cli_interrupts_defer(void);
+/* From now on the first `count` of them only count cli_interrupted up. */
+void cli_interrupts_defer(int count);
 
 #endif

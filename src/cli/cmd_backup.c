@@ -27,7 +27,7 @@ static qk_status run_backup(cli *cli)
     options.overwrite = cli_has(cli, "force");
     options.progress = on_progress;
     options.progress_user = progress;
-    cli_interrupts_defer();
+    cli_interrupts_defer(1);
     rc = qk_backup(cli->queue, path, &options, &cli->err);
     cli_progress_end(progress);
     if (rc == QK_ECONFLICT)

@@ -85,7 +85,7 @@ static qk_status examine(cli *cli, const char *path)
     options.found_user = &exam;
     options.progress = on_progress;
     options.progress_user = &exam;
-    cli_interrupts_defer();
+    cli_interrupts_defer(1);
     qk_status rc = qk_store_check(path, &options, &cli->err);
     cli_progress_end(exam.progress);
     bool good = !exam.json || fclose(exam.json) == 0;

@@ -249,7 +249,7 @@ static qk_status run_export(cli *cli)
     if (!rc && mkdir(folder, 0777) != 0 && errno != EEXIST)
         rc = cli_error_errno(&cli->err, errno == ENOENT ? QK_ENOTFOUND : QK_EIO, errno,
                              "cannot make the folder %.300s", folder);
-    cli_interrupts_defer();
+    cli_interrupts_defer(1);
     for (size_t i = 0; !rc && i < VIEW_COUNT; i++) {
         char *path = NULL;
         if (!is_wanted(cli, views[i].name))

@@ -8,6 +8,7 @@
 
 extern const cli_command cli_cmd_enqueue;
 extern const cli_command cli_cmd_worker;
+extern const cli_command cli_cmd_run;
 extern const cli_command cli_cmd_stats;
 extern const cli_command cli_cmd_jobs_list, cli_cmd_jobs_show, cli_cmd_jobs_why,
     cli_cmd_jobs_result, cli_cmd_jobs_logs, cli_cmd_jobs_wait, cli_cmd_jobs_retry,

@@ -18,7 +18,7 @@ static const char *notice;
 static void on_signal(int number)
 {
     (void)number;
-    if (cli_interrupted++ == 0 && deferred)
+    if (cli_interrupted++ < deferred)
         return;
     ssize_t ignored = write(STDERR_FILENO, notice, strlen(notice));
     (void)ignored;
@@ -45,7 +45,7 @@ void cli_interrupts_init(bool json)
     sigaction(SIGTERM, &action, NULL);
 }
 
-void cli_interrupts_defer(void)
+void cli_interrupts_defer(int count)
 {
-    deferred = 1;
+    deferred = count;
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "text.h"
+#include "curses_text.h"
 #include "values.h"
 
 #define KEY_WAIT_MS 100
@@ -38,24 +38,6 @@ static void attribute(const screen *screen, enum pair pair, bool on)
         attron((int)wanted);
     else
         attroff((int)wanted);
-}
-
-/* Text of whatever content, in exactly `width` columns. */
-static void put_cell(const char *text, int width, bool right)
-{
-    char *shown = NULL;
-    size_t size = 0;
-    int used = (int)cli_width(text ? text : "");
-    FILE *out = open_memstream(&shown, &size);
-    if (!out)
-        return;
-    if (text)
-        used = (int)cli_put_cut(out, text, (size_t)width);
-    if (fclose(out) == 0) {
-        int pad = used < width ? width - used : 0;
-        printw("%*s%s%*s", right ? pad : 0, "", shown, right ? 0 : pad, "");
-    }
-    free(shown);
 }
 
 /* Widths for this window: fixed ones, the open one takes what is left; the last columns go when
@@ -86,8 +68,8 @@ static void draw_row(const screen *screen, const top_section *section, const top
     if (row && row->alert)
         attribute(screen, PAIR_ALERT, true);
     for (size_t i = 0; i < count; i++) {
-        put_cell(row ? row->cell[i] : section->columns[i].head, widths[i],
-                 section->columns[i].right);
+        cli_curses_cell(row ? row->cell[i] : section->columns[i].head, widths[i],
+                        section->columns[i].right);
         addch(' ');
     }
     if (row && row->alert)
@@ -130,20 +112,20 @@ static void draw_head(screen *screen)
     attribute(screen, PAIR_HEAD, true);
     snprintf(line, sizeof(line), "queuack top  %s", screen->data->path);
     move(0, 0);
-    put_cell(line, COLS - 10 > 0 ? COLS - 10 : 1, false);
+    cli_curses_cell(line, COLS - 10 > 0 ? COLS - 10 : 1, false);
     mvaddstr(0, COLS - 9 > 0 ? COLS - 9 : 0, time + (strlen(time) > 11 ? 11 : 0));
     attribute(screen, PAIR_HEAD, false);
     move(1, 0);
     top_data_totals(screen->data, text, sizeof(text));
-    put_cell(text, COLS - 1, false);
+    cli_curses_cell(text, COLS - 1, false);
     screen->line = 2;
     if (screen->data->busy) {
         move(screen->line++, 0);
         attribute(screen, PAIR_ALERT, true);
-        put_cell(screen->data->taken.us
-                     ? "another process has the store: this is how it was before"
-                     : "another process has the store: nothing can be seen until it ends",
-                 COLS - 1, false);
+        cli_curses_cell(screen->data->taken.us
+                            ? "another process has the store: this is how it was before"
+                            : "another process has the store: nothing can be seen until it ends",
+                        COLS - 1, false);
         attribute(screen, PAIR_ALERT, false);
     }
     screen->line++;
@@ -179,7 +161,7 @@ static void draw(screen *screen)
             draw_section(screen, &section[i], lines[i], i == TOP_RUNNING ? screen->first : 0);
     }
     move(LINES - 1, 0);
-    put_cell("q quits  space looks again  up/down scroll the jobs", COLS - 1, false);
+    cli_curses_cell("q quits  space looks again  up/down scroll the jobs", COLS - 1, false);
     refresh();
 }
 
@@ -210,12 +192,6 @@ static bool keys(screen *screen, int64_t until_ms)
     return !cli_interrupted;
 }
 
-static bool wants_colours(void)
-{
-    const char *none = getenv("NO_COLOR");
-    return !(none && *none) && has_colors();
-}
-
 static void set_up(screen *screen)
 {
     cbreak();
@@ -225,7 +201,7 @@ static void set_up(screen *screen)
     curs_set(0);
     timeout(KEY_WAIT_MS);
     set_escdelay(25);
-    screen->colours = wants_colours();
+    screen->colours = cli_curses_colours();
     if (screen->colours) {
         start_color();
         use_default_colors();
@@ -245,7 +221,7 @@ qk_status top_screen_run(cli *cli, top_data *data, qk_duration interval)
     if (!terminal)
         return cli_error(&cli->err, QK_EUNSUPPORTED,
                          "this terminal is not known: set TERM, or use --once");
-    cli_interrupts_defer();
+    cli_interrupts_defer(1);
     set_up(&screen);
     do {
         draw(&screen);

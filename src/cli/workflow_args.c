@@ -4,11 +4,14 @@
 #include "workflow_args.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void warn(void *user, const char *dag, const char *message)
 {
     const cli *cli = user;
-    cli_note(cli, "%s: %s", dag, message);
+    /* Oddities are for `dag validate`: a run says them only when asked to say more. */
+    if (cli->verbose || strcmp(cli->command->name, "run") != 0)
+        cli_note(cli, "%s: %s", dag, message);
 }
 
 qk_status cli_load_workflow(cli *cli, qk_workflow **out, const char *path, bool optional)

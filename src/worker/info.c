@@ -81,6 +81,10 @@ size_t qk_worker_slots_get(qk_slot_state *out, size_t max, const qk_worker *work
             state->attempt = slot->task.claim->lease.attempt;
             state->pid = atomic_load(&slot->pid);
             state->running_for = qk_us(now - slot->started_us);
+            state->progress = slot->task.progress_sent_us ? slot->task.progress : -1;
+            if (state->progress >= 0)
+                memcpy(state->progress_message, slot->task.progress_message,
+                       sizeof(state->progress_message));
         }
         pthread_mutex_unlock(&slot->lock);
     }

@@ -121,6 +121,7 @@ static void report_timeout(keeper *keeper, qk__slot *slot)
     char *copy = strdup(text);
     outcome->error = copy ? copy : qk__text_no_memory;
     outcome->permanent = slot->task.permanent;
+    outcome->run_time = qk_us(qk__pool_now(keeper->pool) - slot->started_us);
     bool final = outcome->permanent || claim->attempts >= claim->max_attempts;
     report->notes[report->count++] = final ? QK__NOTE_FINAL : 0;
     slot->reported = true;

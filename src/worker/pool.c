@@ -191,6 +191,10 @@ static void fill_pool(qk_worker *pool, qk_queue *queue, const qk_worker_options 
     pool->handle_signals = options->handle_signals;
     pool->on_finished = options->on_finished;
     pool->on_finished_user = options->on_finished_user;
+    pool->on_started = options->on_started;
+    pool->on_started_user = options->on_started_user;
+    pool->on_expanded = options->on_expanded;
+    pool->on_expanded_user = options->on_expanded_user;
     pool->lease_us = options->lease.us ? options->lease.us : LEASE_DEFAULT_US;
     pool->claim_max = 1;
     pool->prefetch = options->prefetch;

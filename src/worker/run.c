@@ -133,6 +133,7 @@ static void judge(qk__slot *slot, qk_outcome *outcome)
 {
     qk_task *task = &slot->task;
 
+    outcome->run_time = qk_us(qk__pool_now(slot->pool) - slot->started_us);
     if (outcome->verdict == QK_VERDICT_ACK && !outcome->result) {
         outcome->result = task->result;
         task->result = NULL;
@@ -188,6 +189,16 @@ static void send_progress(qk__slot *slot, const qk_claimed *claim)
                          task->progress_message[0] ? task->progress_message : NULL, NULL);
 }
 
+static void call(qk__slot *slot, qk_outcome *outcome)
+{
+    if (slot->handler->fn)
+        call_handler(slot, outcome);
+    else if (slot->handler->sql)
+        qk__sql_run(slot, outcome);
+    else
+        qk__command_run(slot, outcome);
+}
+
 void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
 {
     qk_worker *pool = slot->pool;
@@ -209,12 +220,9 @@ void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
     int64_t by = begin(slot, claim);
     if (atomic_load(&pool->keeper_at) > by)
         qk__keeper_kick(pool);
-    if (slot->handler->fn)
-        call_handler(slot, &outcome);
-    else if (slot->handler->sql)
-        qk__sql_run(slot, &outcome);
-    else
-        qk__command_run(slot, &outcome);
+    if (pool->on_started)
+        pool->on_started(pool->on_started_user, claim);
+    call(slot, &outcome);
     size_t gathered = finish(slot, &outcome, &progress);
     if (slot->task.upstream)
         qk__task_forget(&slot->task);

@@ -135,6 +135,13 @@ static bool is_final(qk_status rc)
            rc == QK_ENOTFOUND || rc == QK_EUNSUPPORTED;
 }
 
+static void tell(const qk_task *task, qk_id child, const qk_dag *dag)
+{
+    const qk_worker *pool = task->slot->pool;
+    if (pool->on_expanded)
+        pool->on_expanded(pool->on_expanded_user, task->claim, child, dag);
+}
+
 static qk_status expand(qk_task *task, qk_dag *dag, qk_error *err)
 {
     qk__submission submission = { 0 };
@@ -145,6 +152,8 @@ static qk_status expand(qk_task *task, qk_dag *dag, qk_error *err)
         rc = store->ops->expand(store, &child, &task->claim->lease, &submission.run,
                                 submission.jobs, submission.count, err);
     qk__submission_dispose(&submission);
+    if (rc == QK_OK)
+        tell(task, child, dag);
     return rc;
 }
 
@@ -211,8 +220,10 @@ qk_status qk__subdag_run(qk_task *task, void *user, qk_error *err)
     qk_id child;
     qk_status rc =
         pool->store->ops->expand(pool->store, &child, &claim->lease, NULL, NULL, 0, NULL);
-    if (rc == QK_OK)
+    if (rc == QK_OK) {
+        tell(task, child, NULL);
         leave(task);
+    }
     if (rc != QK_EINVAL) /* it has its run, or the node is no longer ours */
         return rc;
     rc = qk__subdag_payload_parse(&payload, claim->payload, claim->payload_length, err);

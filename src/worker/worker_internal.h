@@ -177,6 +177,10 @@ struct qk_worker {
     bool drain, no_commands, handle_signals;
     qk_finished_fn on_finished; /* NULL: nobody is told */
     void *on_finished_user;
+    qk_started_fn on_started; /* NULL: nobody is told */
+    void *on_started_user;
+    qk_expanded_fn on_expanded; /* NULL: nobody is told */
+    void *on_expanded_user;
     char **queues; /* copies */
     size_t queue_count;
     qk__share *shares; /* per queue; NULL: strict order */

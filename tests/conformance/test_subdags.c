@@ -116,6 +116,15 @@ static qk_status nothing(qk_dag **out, const qk_factory_call *call, void *user, 
     return QK_OK;
 }
 
+/* Its result is the number of its attempt. */
+static qk_status attempt(qk_task *task, void *user, qk_error *err)
+{
+    char text[32];
+    (void)user;
+    snprintf(text, sizeof(text), "{\"n\":%d}", (int)qk_task_attempt(task));
+    return qk_task_result(task, text, err);
+}
+
 static int levels = 50;
 
 static qk_status reg(qk_worker *worker, void *user, qk_error *err)
@@ -125,6 +134,7 @@ static qk_status reg(qk_worker *worker, void *user, qk_error *err)
     rc = rc ? rc : qk_worker_handle(worker, "upstream", upstream, NULL, err);
     rc = rc ? rc : qk_worker_handle(worker, "returns_dag", returns_dag, NULL, err);
     rc = rc ? rc : qk_worker_handle(worker, "adds_nodes", adds_nodes, NULL, err);
+    rc = rc ? rc : qk_worker_handle(worker, "attempt", attempt, NULL, err);
     rc = rc ? rc : qk_worker_factory(worker, "nest", nest, &levels, err);
     rc = rc ? rc : qk_worker_factory(worker, "ten", ten, NULL, err);
     return rc ? rc : qk_worker_factory(worker, "nothing", nothing, NULL, err);
@@ -258,6 +268,86 @@ static void test_add_nodes__run_waits_for_them(void **state)
     assert_answer(f, "SELECT result FROM jobs WHERE node_name = 'late'", "{\"first\":1}\n");
 }
 
+static void test_upstream__is_the_last_result_also_after_a_retry(void **state)
+{
+    struct runs *f = *state;
+    qk_error err = QK_ERROR_INIT;
+    qk_dag *dag = dag_new("again");
+    add(dag, "a", "attempt", NULL, NULL);
+    add(dag, "b", "upstream", "a", NULL);
+    add(dag, "c", "upstream", "a", NULL);
+    qk_id run = submit_dag(f, dag);
+    must_execute(f, run);
+    assert_answer(f, "SELECT result FROM jobs WHERE node_name = 'c'", "{\"a\":{\"n\":1}}\n");
+    assert_int_equal(qk_run_retry_from(f->queue, run, "a", &err), QK_OK);
+    must_execute(f, run);
+    assert_answer(f, "SELECT result FROM jobs WHERE node_name IN ('b', 'c')",
+                  "{\"a\":{\"n\":2}}\n{\"a\":{\"n\":2}}\n");
+    assert_int_equal(qk_run_retry_from(f->queue, run, "c", &err), QK_OK);
+    must_execute(f, run);
+    assert_answer(f, "SELECT result FROM jobs WHERE node_name = 'c'", "{\"a\":{\"n\":2}}\n");
+}
+
+struct told {
+    int started, ended, expanded;
+    qk_id child;
+};
+
+static void on_started(void *user, const qk_claimed *claim)
+{
+    struct told *told = user;
+    told->started++;
+    assert_false(qk_id_is_none(claim->run_id));
+}
+
+static void on_expanded(void *user, const qk_claimed *claim, qk_id run, const qk_dag *dag)
+{
+    struct told *told = user;
+    told->expanded++;
+    told->child = run;
+    assert_string_equal(claim->node_name, "sub");
+    assert_int_equal(qk_dag_node_count(dag), 10);
+}
+
+static void on_finished(void *user, const qk_outcome *outcome, bool final, qk_status status)
+{
+    struct told *told = user;
+    told->ended += status == QK_OK && outcome->verdict == QK_VERDICT_ACK && !final;
+    assert_true(outcome->run_time.us >= 0);
+}
+
+static void test_pool_of_a_run__leaves_others_alone_and_tells_what_it_does(void **state)
+{
+    struct runs *f = *state;
+    struct told told = { 0 };
+    qk_error err = QK_ERROR_INIT;
+    qk_worker *worker = NULL;
+    qk_worker_options options = QK_WORKER_OPTIONS_INIT;
+    qk_dag *dag = dag_new("own");
+    add_factory(dag, "sub", "ten", NULL);
+    add(dag, "after", "noop", "sub", NULL);
+    options.run = submit_dag(f, dag);
+    assert_int_equal(qk_enqueue(NULL, f->queue, "noop", NULL, NULL, &err), QK_OK);
+    options.concurrency = 1;
+    options.on_started = on_started;
+    options.on_expanded = on_expanded;
+    options.on_finished = on_finished;
+    options.on_started_user = options.on_expanded_user = options.on_finished_user = &told;
+    assert_int_equal(qk_worker_open(&worker, f->queue, &options, &err), QK_OK);
+    assert_int_equal(reg(worker, NULL, &err), QK_OK);
+    assert_int_equal(qk_worker_run(worker, &err), QK_OK);
+    qk_worker_close(worker);
+    assert_answer(f, "SELECT status FROM jobs WHERE dag_run_id IS NULL", "pending\n");
+    assert_int_equal(told.started, 12);
+    assert_int_equal(told.expanded, 1);
+    assert_int_equal(told.ended, 11);
+    qk_run_tree *tree = NULL;
+    assert_int_equal(qk_run_hierarchy(&tree, f->queue, options.run, &err), QK_OK);
+    assert_int_equal(tree->count, 2);
+    assert_int_equal(qk_id_compare(tree->items[1].id, told.child), 0);
+    qk_run_tree_free(tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +359,8 @@ int main(void)
         RUNS_TEST(test_dynamic__result_becomes_the_run),
         RUNS_TEST(test_factory__without_a_dag_fails_the_node),
         RUNS_TEST(test_add_nodes__run_waits_for_them),
+        RUNS_TEST(test_upstream__is_the_last_result_also_after_a_retry),
+        RUNS_TEST(test_pool_of_a_run__leaves_others_alone_and_tells_what_it_does),
     };
     return RUNS_MAIN(tests);
 }

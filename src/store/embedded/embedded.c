@@ -1,9 +1,8 @@
 /*
  * Opening and closing the embedded store, and the way in and out of every call.
  */
-#include "store/embedded/embedded_internal.h"
-
 #include "store/embedded/database.h"
+#include "store/embedded/embedded_internal.h"
 #include "store/embedded/journal_duckdb.h"
 #include "util/clock.h"
 #include "util/error.h"
@@ -194,6 +193,7 @@ static void free_store(struct embedded *store)
 {
     close_database(store);
     qk__engine_free(store->engine);
+    qk__upstream_cache_free(&store->upstreams);
     qk__file_lock_release(&store->file);
     if (store->wait_fd >= 0) {
         close(store->wait_fd);

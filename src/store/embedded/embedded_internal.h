@@ -27,6 +27,7 @@
 #include "store/embedded/lock.h"
 #include "store/embedded/reader.h"
 #include "store/embedded/spill.h"
+#include "store/embedded/upstream_cache.h"
 
 #define FAILURES_KEPT 16
 #define DURABLE_WAYS 4 /* so that a commit wakes its own callers, not those of the next */
@@ -67,6 +68,7 @@ struct embedded {
     bool writer_runs, keeper_runs;
 
     qk__engine *engine;
+    qk__upstream_cache *upstreams; /* NULL: empty */
     uint64_t durable_batch, seen_changes;
     size_t waiting[DURABLE_WAYS]; /* callers in wait_durable, by batch */
     bool lingering; /* the writer lets changes gather that nobody waits for */

@@ -93,8 +93,13 @@ static uint64_t apply_outcomes(struct embedded *store, qk_status *statuses,
     uint64_t gate = 0;
     qk__now now = embedded_now(store);
     for (size_t i = 0; i < count; i++) {
+        qk__row row;
         uint64_t own = 0;
         statuses[i] = qk__engine_complete(store->engine, now, &outcomes[i], &own);
+        if (statuses[i] == QK_OK && outcomes[i].verdict == QK_VERDICT_ACK &&
+            qk__engine_get(store->engine, outcomes[i].lease.job, &row, NULL)) {
+            qk__upstream_cache_put(&store->upstreams, &row);
+        }
         if (statuses[i] == QK_OK && own > gate) {
             gate = own;
         }

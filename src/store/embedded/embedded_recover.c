@@ -236,6 +236,7 @@ static void replace_engine(struct embedded *store)
     (void)qk__engine_load(engine, &marker, upto);
     qk__engine_inherit(engine, store->engine);
     qk__engine_free(store->engine);
+    qk__upstream_cache_free(&store->upstreams);
     store->engine = engine;
     store->suspended = true;
     store->settle_due = false;

@@ -110,6 +110,7 @@ static qk_status retry_locked(struct embedded *store, qk_id job, const struct en
     qk__refusal why;
     qk_status rc = qk__engine_retry(store->engine, embedded_now(store), job, image, ended->parents,
                                     ended->parent_count, &ended->cold, &why);
+    qk__upstream_cache_free(&store->upstreams);
     if (rc == QK_OK && image != NULL) {
         char queue[QK_NAME_MAX + 1];
         size_t length = image->queue.length > QK_NAME_MAX ? QK_NAME_MAX : image->queue.length;

@@ -360,6 +360,7 @@ static qk_status apply(struct embedded *store, const struct retrying *r, qk_erro
         return rc;
     }
     rc = qk__engine_reopen(store->engine, embedded_now(store), &plan);
+    qk__upstream_cache_free(&store->upstreams);
     for (size_t i = 0; rc == QK_OK && i < plan.node_count; i++) {
         char queue[QK_NAME_MAX + 1] = "";
         qk__text name = plan.nodes[i].queue;

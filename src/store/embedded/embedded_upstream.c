@@ -52,6 +52,26 @@ static bool take_row(struct found *out, const qk__row *row, uint64_t length)
            (out->result != NULL || out->large || row->result.data == NULL);
 }
 
+/* What was kept of a job that has left the engine, if anything. False: out of memory. With `lock`
+ * held. */
+static bool recall(const struct embedded *store, struct found *out)
+{
+    const qk__left *left = qk__upstream_cache_get(store->upstreams, out->id);
+    if (left == NULL) {
+        return true;
+    }
+    out->known = true;
+    out->status = QK_JOB_DONE;
+    out->attempt = left->attempt;
+    out->large =
+        left->result != NULL && strncmp(left->result, REFERENCE, sizeof REFERENCE - 1) == 0;
+    out->node = qk__dup_text(left->node, strlen(left->node));
+    if (left->result != NULL && !out->large) {
+        out->result = qk__dup_text(left->result, strlen(left->result));
+    }
+    return out->node != NULL && (out->result != NULL || left->result == NULL || out->large);
+}
+
 /* With `lock` held. */
 static qk_status find_live(struct embedded *store, qk_id job, struct found **out, size_t *count,
                            qk_error *err)
@@ -65,6 +85,8 @@ static qk_status find_live(struct embedded *store, qk_id job, struct found **out
         found[i].id = ids[i];
         if (qk__engine_get(store->engine, ids[i], &row, NULL)) {
             good = take_row(&found[i], &row, row.result.length);
+        } else {
+            good = recall(store, &found[i]);
         }
     }
     free(ids);

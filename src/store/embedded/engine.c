@@ -209,7 +209,8 @@ void qk__engine_backlog(const qk__engine *engine, const qk__claim_request *reque
             }
         }
     }
-    for (size_t i = 0; i < request->queue_count; i++) {
+    /* A claim within a run takes from any queue, and nothing else from those that are named. */
+    for (size_t i = 0; qk_id_is_none(request->root_run) && i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
         if (queue == NULL || queue->counts[QK_JOB_PENDING] + queue->counts[QK_JOB_DELAYED] +
                                      queue->counts[QK_JOB_CLAIMED] ==
