@@ -12,13 +12,12 @@
 #include "worker/sql_children.h"
 
 #define NAME "queuack-sql"
-#define LIBRARY_PLACE "../" QUEUACK_LIBDIR "/queuack/"
 
 /* Seen from the folder of the program or library. The build tree, an installed library, an installed
  * program. */
-static const char *const places[] = {
-    "", "../", "../../", "queuack/", LIBRARY_PLACE, "../lib/queuack/",
-};
+static const char library_place[] = "../" QUEUACK_LIBDIR "/queuack/";
+static const char *const places[] = { "",         "../",         "../../",
+                                      "queuack/", library_place, "../lib/queuack/" };
 
 static qk_status no_memory(qk_error *err)
 {

@@ -147,6 +147,34 @@ static bool hear_all(qk__engine *engine, struct links *links, uint32_t index)
     return true;
 }
 
+static bool wait_for(qk__engine *engine, struct links *links, struct job *parent, qk_id child)
+{
+    if (!child_add(engine, parent, child)) {
+        return false;
+    }
+    uint32_t below = links_depth(parent) + 1;
+    links->depth = links->depth > below ? links->depth : below;
+    return true;
+}
+
+/* What a parent that is not in memory has to say. */
+static qk_status cold_news(qk__engine *engine, const struct job *job, qk_id parent,
+                           const qk__cold_set *cold, struct link *news)
+{
+    const qk__cold_job *ended = cold_find(cold, parent);
+    if (ended == NULL || !ended->found) {
+        return ended == NULL ? QK_EMPTY : QK_ENOTFOUND;
+    }
+    link_from(news, ended->status, ended->continue_on_failure, parent, ended->cause,
+              ended->cause_order);
+    engine->failed_last =
+        ended->cause_order > engine->failed_last ? ended->cause_order : engine->failed_last;
+    const struct run *run = run_of(engine, job);
+    news->outside =
+        run == NULL || memcmp(run->id.bytes, ended->run.bytes, 16) != 0 || ended->cause_outside;
+    return QK_OK;
+}
+
 qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *cold,
                         qk_id *missing)
 {
@@ -164,28 +192,20 @@ qk_status links_connect(qk__engine *engine, uint32_t index, const qk__cold_set *
             return QK_EINVAL;
         }
         if (parent != NIL && !qk_job_status_is_terminal(job_at(engine, parent)->status)) {
-            if (!child_add(engine, job_at(engine, parent), job->id)) {
+            if (!wait_for(engine, links, job_at(engine, parent), job->id)) {
                 return QK_ENOMEM;
             }
-            uint32_t below = links_depth(job_at(engine, parent)) + 1;
-            links->depth = links->depth > below ? links->depth : below;
             continue;
         }
+        qk_status rc = QK_OK;
         if (parent != NIL) {
             link_news(engine, job_at(engine, parent), job, &news);
         } else {
-            const qk__cold_job *ended = cold_find(cold, id);
-            if (ended == NULL || !ended->found) {
-                *missing = id;
-                return ended == NULL ? QK_EMPTY : QK_ENOTFOUND;
-            }
-            link_from(&news, ended->status, ended->continue_on_failure, id, ended->cause,
-                      ended->cause_order);
-            engine->failed_last =
-                ended->cause_order > engine->failed_last ? ended->cause_order : engine->failed_last;
-            const struct run *run = run_of(engine, job);
-            news.outside = run == NULL || memcmp(run->id.bytes, ended->run.bytes, 16) != 0 ||
-                           ended->cause_outside;
+            rc = cold_news(engine, job, id, cold, &news);
+        }
+        if (rc != QK_OK) {
+            *missing = id;
+            return rc;
         }
         links_tell(links, id, &news);
     }
