@@ -216,8 +216,9 @@ QK_API qk_worker *qk_queue_worker(qk_queue *queue);
 
 /*
  * Output of a command while it runs, and afterwards as long as it is kept beside the store (in
- * <store>.logs, at most a week and 256 MiB in all) because it is longer than the 64 KiB that stay
- * with the attempt. Of each stream the first and the last 512 KiB are there. Reading needs no handle
+ * <store>.logs, at most a week and 256 MiB in all), unless the 64 KiB that stay with the attempt tell
+ * the same: that is text on standard output alone, and not longer. Of each stream the first and the
+ * last 512 KiB are there. Reading needs no handle
  * and works from any process of the same user. A :memory: store keeps no such files.
  */
 typedef struct qk_job_log qk_job_log;

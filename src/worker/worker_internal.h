@@ -31,7 +31,7 @@
 #include "worker/procs.h"
 
 #define QK__SLOTS_MAX 4096
-#define QK__SWEEP_EVERY 16 /* kept outputs between two looks at how much is kept */
+#define QK__SWEEP_EVERY ((uint64_t)16 << 20) /* bytes of output between looks at how much is kept */
 #define QK__CLAIM_MAX 512 /* jobs taken from the store at once */
 #define QK__CLAIM_WORK_US 50000 /* … and the work they should at most amount to */
 #define QK__CLAIM_BYTES ((size_t)16 << 20) /* … and about how much payload */
@@ -199,7 +199,7 @@ struct qk_worker {
     char *upstream_path;
     bool adopt_orphans;
     int logs_dir; /* <store>.logs; -1: none */
-    atomic_uint logs_kept;
+    atomic_ullong logs_kept; /* bytes on disk, about */
     qk__procs *procs; /* NULL: none */
     qk__sql_children *sql; /* NULL: no SQL tasks are run */
 
