@@ -142,7 +142,7 @@ qk_status shared_run(struct shared *s, shared_fn fn, void *args, enum repeat rep
         bool gone = is_gone(inner, rc, &problem, &unanswered);
         shared_unuse(inner);
         if (!gone || shared_now_us() >= deadline || is_stopping(s)) {
-            if (rc && err)
+            if (err && (rc || problem.code)) /* of a batch: why the first was refused */
                 *err = problem;
             return rc;
         }
