@@ -128,6 +128,17 @@ QK_API qk_status qk_worker_handle_command(qk_worker *worker, const char *kind,
  */
 QK_API qk_status qk_worker_plugin(qk_worker *worker, const char *path, qk_error *err);
 
+/*
+ * As qk_worker_plugin, but its handlers and factories run in processes of their own, one job at a time
+ * in each, which are kept for further jobs. One that crashes or exits costs the attempt it ran, which
+ * fails with the signal named; one that does not return within 5 s of its cancellation or timeout is killed.
+ * There qk_task_queue is a handle of its own on the same file, and nothing is shared with this process.
+ * `host` is a program that calls qk_plugin_host, with its arguments, NULL-terminated and copied;
+ * NULL: `queuack __plugin`, looked for in $PATH. Also QK_EUNSUPPORTED for a store in memory.
+ */
+QK_API qk_status qk_worker_plugin_isolated(qk_worker *worker, const char *path,
+                                           const char *const *host, qk_error *err);
+
 /* True if jobs of the kind can run here. */
 QK_API bool qk_worker_handles(const qk_worker *worker, const char *kind);
 

@@ -202,14 +202,6 @@ static void fail_exit(qk_outcome *outcome, const command *command, const qk__pro
     free(line);
 }
 
-static qk__cut_reason cut_reason(qk__slot *slot)
-{
-    pthread_mutex_lock(&slot->lock);
-    qk__cut_reason reason = slot->reason;
-    pthread_mutex_unlock(&slot->lock);
-    return reason;
-}
-
 static void judge(qk_outcome *outcome, const command *command, const qk__process_end *end)
 {
     size_t length;
@@ -219,7 +211,7 @@ static void judge(qk_outcome *outcome, const command *command, const qk__process
     outcome->exit_code = end->exit_code;
     if (length > 0)
         outcome->log_tail = qk__clean_copy(log, length, QK__LOG_TAIL);
-    if (cut_reason(command->slot) == QK__CUT_TIMEOUT)
+    if (qk__slot_cut_reason(command->slot) == QK__CUT_TIMEOUT)
         fail(outcome, "timeout after %g s", (double)command->claim->timeout.us / 1e6);
     else if (end->known && end->signal == 0 && end->exit_code == 0)
         succeed(outcome, command, end);
