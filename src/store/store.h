@@ -291,6 +291,10 @@ struct qk_store_ops {
     /* A descriptor that becomes readable when a job became ready or ended. Owned by the store. */
     int (*wait_fd)(qk_store *store);
 
+    /* True while this process has the file open itself, and others come through it. Does not block.
+     * May be NULL: always. */
+    bool (*owns)(qk_store *store);
+
     /* First step of closing a handle: ends every wait (claim, wait, rows_open and open rows) with
      * QK_ECLOSED, now and later. Does not block, frees nothing; close follows once all calls have
      * returned. May be NULL: the handle then waits in short steps. */

@@ -81,22 +81,23 @@ if command -v zsh >/dev/null; then
     cat >zdot/.zshrc <<'ZSH'
 autoload -Uz compinit && compinit -u -D
 eval "$(queuack completion zsh)"
+show() { print -r -- "<$BUFFER>"; }
+zle -N show && bindkey '^X' show
 PS1='ready> ' RPS1=
-unsetopt beep zle_bracketed_paste 2>/dev/null
 ZSH
-    zsh_types() { # what is typed; what must appear before it is enough
+    zsh_types() { # what is typed; what must have appeared then
         out=$(ZDOTDIR=$DIR/zdot HOME=$DIR PATH="$DIR:$PATH" TERM=xterm \
-            timeout 60 python3 "$HERE/on_terminal.py" --when 'ready> ' "$1" --when "$2" '\x03\x04' \
+            python3 "$HERE/on_terminal.py" --when 'ready> ' "$1" --when "$2" '\x15exit\n' \
             80 zsh -i </dev/null 2>&1)
     }
-    zsh_types 'queuack completion fi\t\n' 'fish completion of queuack'
-    like "zsh completes a word" "$out" "function __queuack_complete"
+    zsh_types 'queuack enq\t\x18' '>'
+    like "zsh completes a word" "$out" "<queuack enqueue >"
     zsh_types 'queuack jobs re\t' 'retry '
     like "it lists candidates with what they do" "$out" "retry +-- .*run again"
-    zsh_types 'queuack jobs list --status fai\t' 'failed'
-    like "and values" "$out" "--status failed"
-    zsh_types 'queuack queues pause it\t' 'odd'
-    like "quoted for the shell" "$out" "it\\\\'s\\\\ odd"
+    zsh_types 'queuack jobs list --status fai\t\x18' '>'
+    like "and values" "$out" "<queuack jobs list --status failed >"
+    zsh_types 'queuack queues pause it\t\x18' '>'
+    like "quoted for the shell" "$out" "<queuack queues pause it\\\\'s\\\\ odd >"
 else
     pass "zsh is not installed: skipped"
 fi

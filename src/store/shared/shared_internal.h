@@ -119,6 +119,7 @@ qk_status shared_retry(qk_store *base, qk_status *statuses, const qk_id *jobs, s
 void shared_interrupt(qk_store *base, const char *worker_id, bool on);
 qk_status shared_rows_open(qk_store *base, qk_rows **out, const char *sql, int64_t timeout_us,
                            qk_error *err);
+bool shared_owns(qk_store *base);
 void shared_stop(qk_store *base);
 void shared_close(qk_store *base);
 

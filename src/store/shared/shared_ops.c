@@ -306,5 +306,6 @@ const struct qk_store_ops shared_ops = {
     .release = shared_release,
     .changes = shared_changes,
     .wait_fd = shared_wait_fd,
+    .owns = shared_owns,
     .stop = shared_stop,
 };

@@ -78,6 +78,15 @@ void shared_retire(struct shared *s, uint64_t generation)
     }
 }
 
+bool shared_owns(qk_store *base)
+{
+    struct shared *s = shared_of(base);
+    pthread_mutex_lock(&s->lock);
+    bool owns = s->inner && s->inner->owner;
+    pthread_mutex_unlock(&s->lock);
+    return owns;
+}
+
 bool shared_is_interrupted(struct shared *s, const char *worker_id)
 {
     bool found = false;
