@@ -143,7 +143,7 @@ static qk_status read_parents(struct embedded *store, struct retrying *r, qk_err
     for (size_t i = 0; i < r->edges.count; i++) {
         r->parents[i] = r->edges.rows[i].related;
     }
-    return cold_lookup(store, r->parents, r->edges.count, &r->cold, err);
+    return QK_OK;
 }
 
 /* The run whose parent the job is. */
@@ -194,6 +194,10 @@ static qk_status read_ended(struct embedded *store, struct retrying *r, qk_error
     }
     rc = qk__reader_ended_full(store->reader, &r->images, r->jobs, r->count, err);
     rc = rc == QK_OK ? read_parents(store, r, err) : rc;
+    if (rc == QK_OK && r->edges.count > 0) {
+        /* The slice owns it: retrying_dispose. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
+        rc = cold_lookup(store, r->parents, r->edges.count, &r->cold, err);
+    }
     sort_rows(&r->images);
     rc = rc == QK_OK ? read_runs(store, r, err) : rc;
     return_database(store);
