@@ -132,6 +132,7 @@ q enqueue --quiet -p 100 --name stuck -- sh -c 'echo $$ >>pids; echo started >st
 start worker -j 1
 is "another job runs" "$(word_from started)" started
 kill -INT "$pid"
+until_true grep -Eq '^ShdPnd:[[:space:]]*0+$' "/proc/$pid/status" # two at once would be one
 is "the first SIGINT waits" "$(still && echo running)" running
 stop_with INT "$pid"
 exits "the second ends it with 130" 130

@@ -25,16 +25,13 @@ qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb)
     }
 }
 
-/* Those that are not in memory ended long ago (QK_ESTATE), or never were. Without `lock`. */
-static qk_status tell_unknown(struct embedded *store, qk_status *statuses, const qk_id *jobs,
-                              size_t count, qk_error *err)
+/* Those that are not in memory ended long ago (QK_ESTATE), or never were. `unknown` has room for all.
+ * Without `lock`. */
+static void tell_unknown(struct embedded *store, qk_status *statuses, const qk_id *jobs,
+                         size_t count, qk_id *unknown, qk_error *err)
 {
     qk__cold_set cold = { NULL, 0 };
-    qk_id *unknown = malloc((count + 1) * sizeof *unknown);
     size_t asked = 0;
-    if (unknown == NULL) {
-        return no_memory(err);
-    }
     for (size_t i = 0; i < count; i++) {
         if (statuses[i] == QK_ENOTFOUND) {
             unknown[asked++] = jobs[i];
@@ -45,14 +42,14 @@ static qk_status tell_unknown(struct embedded *store, qk_status *statuses, const
         rc = cold_lookup(store, unknown, asked, &cold, err);
         return_database(store);
     }
-    for (size_t i = 0; rc == QK_OK && i < count; i++) {
-        if (statuses[i] == QK_ENOTFOUND && cold_has(&cold, jobs[i])) {
+    for (size_t i = 0; rc != QK_EMPTY && i < count; i++) {
+        if (statuses[i] == QK_ENOTFOUND && rc != QK_OK) {
+            statuses[i] = rc; /* the others are cancelled all the same */
+        } else if (statuses[i] == QK_ENOTFOUND && cold_has(&cold, jobs[i])) {
             statuses[i] = QK_ESTATE;
         }
     }
     cold_dispose(&cold);
-    free(unknown);
-    return rc == QK_EMPTY ? QK_OK : rc;
 }
 
 static qk_status cancel_all(struct embedded *store, qk_status *statuses, const qk_id *jobs,
@@ -78,8 +75,15 @@ qk_status embedded_cancel(qk_store *base, qk_status *statuses, const qk_id *jobs
                           qk_error *err)
 {
     struct embedded *store = embedded_of(base);
+    qk_id *unknown = malloc((count + 1) * sizeof *unknown);
+    if (unknown == NULL) { /* before anything has happened */
+        return no_memory(err);
+    }
     qk_status rc = cancel_all(store, statuses, jobs, count, err);
-    rc = rc == QK_OK ? tell_unknown(store, statuses, jobs, count, err) : rc;
+    if (rc == QK_OK) {
+        tell_unknown(store, statuses, jobs, count, unknown, err);
+    }
+    free(unknown);
     for (size_t i = 0; rc == QK_OK && i < count; i++) {
         if (statuses[i] != QK_OK) {
             (void)job_error(err, statuses[i], jobs[i], "cancelled");

@@ -21,12 +21,20 @@ struct known {
     qk_id child; /* of a sub-DAG that is no node, if it has its run */
 };
 
-/* One slice. */
+/* Nodes to be retried, with those of a run together. */
+struct node {
+    qk_id run;
+    size_t job;
+};
+
+/* One slice. What is allocated for it is so before anything happens. */
 struct retrying {
     const qk_id *jobs;
     qk_status *statuses;
     size_t count, offset; /* offset: of its first job among all */
     struct known *known; /* one per job */
+    struct node *nodes; /* room for one per job */
+    qk_id *node_ids; /* likewise */
     qk__row_set images, edges; /* sorted by id */
     qk_id *parents; /* one per edge */
     qk__cold_set cold; /* the parents */
@@ -78,6 +86,8 @@ static void tell(struct refused *refused, size_t job, const qk_error *err)
 static void retrying_dispose(struct retrying *r)
 {
     free(r->known);
+    free(r->nodes);
+    free(r->node_ids);
     free(r->parents);
     qk__row_set_dispose(&r->images);
     qk__row_set_dispose(&r->edges);
@@ -268,12 +278,6 @@ static qk_status apply(struct embedded *store, const struct retrying *r, struct 
     return rc;
 }
 
-/* Nodes to be retried, with those of a run together. */
-struct node {
-    qk_id run;
-    size_t job;
-};
-
 static int by_run(const void *a, const void *b)
 {
     const struct node *left = a, *right = b;
@@ -312,41 +316,57 @@ static void retry_nodes(struct embedded *store, const struct retrying *r, const 
     }
 }
 
-static qk_status retry_in_runs(struct embedded *store, const struct retrying *r,
-                               struct refused *refused, qk_error *err)
+static void retry_in_runs(struct embedded *store, const struct retrying *r, struct refused *refused)
 {
-    struct node *nodes = malloc((r->count + 1) * sizeof *nodes);
-    qk_id *ids = malloc((r->count + 1) * sizeof *ids);
     size_t count = 0;
-    for (size_t i = 0; nodes != NULL && i < r->count; i++) {
+    for (size_t i = 0; i < r->count; i++) {
         if (is_in_run(&r->known[i])) {
-            nodes[count++] = (struct node){ r->known[i].run, i };
+            r->nodes[count++] = (struct node){ r->known[i].run, i };
         }
     }
     if (count > 1) {
-        qsort(nodes, count, sizeof *nodes, by_run);
+        qsort(r->nodes, count, sizeof *r->nodes, by_run);
     }
-    for (size_t at = 0, end; ids != NULL && at < count; at = end) {
+    for (size_t at = 0, end; at < count; at = end) {
         for (end = at + 1; end < count && same_run(&nodes[at], &nodes[end]);) {
             end++;
         }
-        retry_nodes(store, r, nodes + at, ids, end - at, refused);
+        retry_nodes(store, r, r->nodes + at, r->node_ids, end - at, refused);
     }
-    qk_status rc = nodes == NULL || ids == NULL ? no_memory(err) : QK_OK;
-    free(nodes);
-    free(ids);
-    return rc;
 }
 
 static qk_status retry_slice(struct embedded *store, struct retrying *r, struct refused *refused,
                              qk_error *err)
 {
+    r->known = calloc(r->count, sizeof *r->known);
+    r->nodes = calloc(r->count, sizeof *r->nodes);
+    r->node_ids = calloc(r->count, sizeof *r->node_ids);
+    if (r->known == NULL || r->nodes == NULL || r->node_ids == NULL) {
+        return no_memory(err);
+    }
     pthread_mutex_lock(&store->cold);
     qk_status rc = look(store, r, err);
     rc = rc == QK_OK ? read_ended(store, r, err) : rc;
     rc = rc == QK_OK ? apply(store, r, refused, err) : rc;
     pthread_mutex_unlock(&store->cold);
-    return rc == QK_OK ? retry_in_runs(store, r, refused, err) : rc;
+    if (rc == QK_OK) {
+        retry_in_runs(store, r, refused);
+    }
+    return rc;
+}
+
+/* After a slice that succeeded a failure is one of the jobs that are left. */
+static qk_status fail_rest(qk_status *statuses, size_t from, size_t count, qk_status rc,
+                           const qk_error *err, struct refused *refused)
+{
+    if (from == 0) {
+        return rc;
+    }
+    for (size_t i = from; i < count; i++) {
+        statuses[i] = rc;
+    }
+    tell(refused, from, err);
+    return QK_OK;
 }
 
 qk_status embedded_retry(qk_store *base, qk_status *statuses, const qk_id *jobs, size_t count,
@@ -354,16 +374,20 @@ qk_status embedded_retry(qk_store *base, qk_status *statuses, const qk_id *jobs,
 {
     struct embedded *store = embedded_of(base);
     struct refused refused = { SIZE_MAX, QK_ERROR_INIT };
+    qk_error trouble = QK_ERROR_INIT;
     qk_status rc = QK_OK;
     for (size_t at = 0; rc == QK_OK && at < count; at += AT_ONCE) {
         struct retrying r = { .jobs = jobs + at, .statuses = statuses + at, .offset = at };
         r.count = count - at < AT_ONCE ? count - at : AT_ONCE;
-        r.known = calloc(r.count, sizeof *r.known);
-        rc = r.known == NULL ? no_memory(err) : retry_slice(store, &r, &refused, err);
+        rc = retry_slice(store, &r, &refused, &trouble);
         retrying_dispose(&r);
+        if (rc != QK_OK) {
+            rc = fail_rest(statuses, at, count, rc, &trouble, &refused);
+            break;
+        }
     }
-    if (rc == QK_OK && refused.job != SIZE_MAX && err != NULL) {
-        *err = refused.err;
+    if (err != NULL) {
+        *err = rc != QK_OK ? trouble : refused.job != SIZE_MAX ? refused.err : *err;
     }
     return rc == QK_OK && count == 1 ? statuses[0] : rc;
 }

@@ -62,12 +62,17 @@ static qk_status change(struct remote *store, const char *path, qk_status *statu
                         const qk_id *jobs, size_t count, qk_error *err)
 {
     bool told = false;
-    qk_status rc = QK_OK;
-    for (size_t at = 0; !rc && at < count; at += AT_ONCE) {
+    for (size_t at = 0; at < count; at += AT_ONCE) {
         size_t some = count - at < AT_ONCE ? count - at : AT_ONCE;
-        rc = change_some(store, path, statuses + at, jobs + at, some, &told, err);
+        qk_status rc = change_some(store, path, statuses + at, jobs + at, some, &told, err);
+        if (rc && at == 0)
+            return rc;
+        for (size_t i = at; rc && i < count; i++)
+            statuses[i] = rc; /* what went before has happened */
+        if (rc)
+            break;
     }
-    return !rc && count == 1 ? statuses[0] : rc;
+    return count == 1 ? statuses[0] : QK_OK;
 }
 
 qk_status remote_cancel(qk_store *base, qk_status *statuses, const qk_id *jobs, size_t count,
