@@ -63,24 +63,24 @@ static void answer_end(server *server, qk_status code, const char *error, const 
 }
 
 /* Borrows from the message. False: it makes no sense. */
-static bool read_claim(qk_claimed *claim, qk__reading *reading)
+static bool read_claim(qk_claimed *claim, qk__message_rest *reading)
 {
     memset(claim, 0, sizeof(*claim));
-    claim->kind = qk__read_text(reading);
-    claim->queue = qk__read_text(reading);
-    claim->payload = qk__read_text(reading);
-    claim->name = qk__read_text(reading);
-    claim->node_name = qk__read_text(reading);
-    claim->lease.worker_id = qk__read_text(reading);
-    claim->lease.job = qk__read_id(reading);
-    claim->lease.attempt = (int32_t)qk__read_number(reading);
-    claim->run_id = qk__read_id(reading);
-    claim->run_depth = (int)qk__read_number(reading);
-    claim->attempts = (int32_t)qk__read_number(reading);
-    claim->max_attempts = (int32_t)qk__read_number(reading);
-    claim->timeout.us = qk__read_number(reading);
-    claim->claimed_at.us = qk__read_number(reading);
-    claim->strict = qk__read_number(reading) != 0;
+    claim->kind = qk__take_text(reading);
+    claim->queue = qk__take_text(reading);
+    claim->payload = qk__take_text(reading);
+    claim->name = qk__take_text(reading);
+    claim->node_name = qk__take_text(reading);
+    claim->lease.worker_id = qk__take_text(reading);
+    claim->lease.job = qk__take_id(reading);
+    claim->lease.attempt = (int32_t)qk__take_number(reading);
+    claim->run_id = qk__take_id(reading);
+    claim->run_depth = (int)qk__take_number(reading);
+    claim->attempts = (int32_t)qk__take_number(reading);
+    claim->max_attempts = (int32_t)qk__take_number(reading);
+    claim->timeout.us = qk__take_number(reading);
+    claim->claimed_at.us = qk__take_number(reading);
+    claim->strict = qk__take_number(reading) != 0;
     claim->payload_length = claim->payload ? strlen(claim->payload) : 0;
     return !reading->bad && claim->kind && claim->payload && claim->lease.worker_id;
 }
@@ -132,7 +132,7 @@ static void send_progress(server *server)
         store->ops->progress(store, &server->lease, fraction, message[0] ? message : NULL, NULL);
 }
 
-static void run_job(server *server, qk__reading *reading)
+static void run_job(server *server, qk__message_rest *reading)
 {
     qk__slot *slot = server->slot;
     qk_task *task = &slot->task;
@@ -173,16 +173,16 @@ static const qk__factory *find_factory(const qk_worker *pool, const char *name)
     return NULL;
 }
 
-static void build(server *server, qk__reading *reading)
+static void build(server *server, qk__message_rest *reading)
 {
     qk_error err = QK_ERROR_INIT;
     qk_dag *dag = NULL;
     char *text = NULL;
-    const qk__factory *factory = find_factory(server->pool, qk__read_text(reading));
-    qk_factory_call call = { .parent_job = qk__read_id(reading), .run = qk__read_id(reading) };
-    call.node = qk__read_text(reading);
-    call.params = qk__read_text(reading);
-    call.depth = (int)qk__read_number(reading);
+    const qk__factory *factory = find_factory(server->pool, qk__take_text(reading));
+    qk_factory_call call = { .parent_job = qk__take_id(reading), .run = qk__take_id(reading) };
+    call.node = qk__take_text(reading);
+    call.params = qk__take_text(reading);
+    call.depth = (int)qk__take_number(reading);
     call.queue = server->queue;
     qk_status rc = factory && !reading->bad && call.params
                        ? factory->fn(&dag, &call, factory->user, &err)
@@ -211,8 +211,8 @@ static void *run_jobs(void *user)
         server->waiting = false;
         server->busy = true;
         pthread_mutex_unlock(&server->lock);
-        qk__reading reading = qk__message_read(&server->job, &op);
-        (void)qk__read_number(&reading);
+        qk__message_rest reading = qk__message_read(&server->job, &op);
+        (void)qk__take_number(&reading);
         if (op == QK__HOST_RUN)
             run_job(server, &reading);
         else
@@ -267,8 +267,8 @@ static void listen_to_worker(server *server)
         if (qk__link_receive(&server->link) <= 0)
             _exit(1); /* the worker is gone */
         qk__host_op op;
-        qk__reading reading = qk__message_read(&server->link.in, &op);
-        int64_t number = op == QK__HOST_QUIT ? 0 : qk__read_number(&reading);
+        qk__message_rest reading = qk__message_read(&server->link.in, &op);
+        int64_t number = op == QK__HOST_QUIT ? 0 : qk__take_number(&reading);
         if (op == QK__HOST_QUIT)
             return;
         if (op == QK__HOST_CANCEL)
@@ -302,16 +302,16 @@ static bool say_hello(server *server, qk_status code, const qk_error *err)
 static qk_status set_up(server *server, qk_error *err)
 {
     qk__host_op op;
-    qk__reading reading = qk__message_read(&server->link.in, &op);
-    const char *version = qk__read_text(&reading);
-    const char *store = qk__read_text(&reading);
-    const char *plugin = qk__read_text(&reading);
+    qk__message_rest reading = qk__message_read(&server->link.in, &op);
+    const char *version = qk__take_text(&reading);
+    const char *store = qk__take_text(&reading);
+    const char *plugin = qk__take_text(&reading);
     qk_queue_options options = QK_QUEUE_OPTIONS_INIT;
     qk_worker_options alone = QK_WORKER_OPTIONS_INIT;
 
-    options.max_payload = (size_t)qk__read_number(&reading);
+    options.max_payload = (size_t)qk__take_number(&reading);
     options.must_exist = options.brief = true;
-    alone.no_commands = qk__read_number(&reading) != 0;
+    alone.no_commands = qk__take_number(&reading) != 0;
     alone.concurrency = 1;
     if (reading.bad || op != QK__HOST_INIT || !version || !store || !plugin ||
         strcmp(version, QK_VERSION_STRING) != 0)

@@ -55,18 +55,18 @@ void qk__message_end(qk__buffer *out, size_t began)
     memcpy(out->data + began, &size, sizeof(size));
 }
 
-qk__reading qk__message_read(const qk__buffer *message, qk__host_op *op)
+qk__message_rest qk__message_read(const qk__buffer *message, qk__host_op *op)
 {
     if (message->length <= LENGTH_SIZE) {
         *op = (qk__host_op)0;
-        return (qk__reading){ .bad = true };
+        return (qk__message_rest){ .bad = true };
     }
     *op = (qk__host_op)(unsigned char)message->data[LENGTH_SIZE];
-    return (qk__reading){ .at = message->data + LENGTH_SIZE + 1,
-                          .left = message->length - LENGTH_SIZE - 1 };
+    return (qk__message_rest){ .at = message->data + LENGTH_SIZE + 1,
+                               .left = message->length - LENGTH_SIZE - 1 };
 }
 
-static bool take(qk__reading *reading, void *out, size_t size)
+static bool take(qk__message_rest *reading, void *out, size_t size)
 {
     if (reading->bad || reading->left < size) {
         reading->bad = true;
@@ -79,7 +79,7 @@ static bool take(qk__reading *reading, void *out, size_t size)
     return true;
 }
 
-const char *qk__read_text(qk__reading *reading)
+const char *qk__take_text(qk__message_rest *reading)
 {
     uint32_t size;
 
@@ -95,7 +95,7 @@ const char *qk__read_text(qk__reading *reading)
     return text;
 }
 
-int64_t qk__read_number(qk__reading *reading)
+int64_t qk__take_number(qk__message_rest *reading)
 {
     int64_t number;
 
@@ -103,7 +103,7 @@ int64_t qk__read_number(qk__reading *reading)
     return number;
 }
 
-qk_id qk__read_id(qk__reading *reading)
+qk_id qk__take_id(qk__message_rest *reading)
 {
     qk_id id;
 

@@ -31,17 +31,17 @@ void qk__message_id(qk__buffer *out, qk_id id);
 void qk__message_end(qk__buffer *out, size_t began);
 
 /* A received message, field by field. What is wrong sets `bad` and reads as nothing. */
-typedef struct qk__reading {
+typedef struct qk__message_rest {
     const char *at;
     size_t left;
     bool bad;
-} qk__reading;
+} qk__message_rest;
 
 /* Of a whole message; *op is what it is, 0 if it makes no sense. */
-qk__reading qk__message_read(const qk__buffer *message, qk__host_op *op);
-const char *qk__read_text(qk__reading *reading); /* borrowed from the message */
-int64_t qk__read_number(qk__reading *reading);
-qk_id qk__read_id(qk__reading *reading);
+qk__message_rest qk__message_read(const qk__buffer *message, qk__host_op *op);
+const char *qk__take_text(qk__message_rest *reading); /* borrowed from the message */
+int64_t qk__take_number(qk__message_rest *reading);
+qk_id qk__take_id(qk__message_rest *reading);
 
 /* One side of the socket. */
 typedef struct qk__link {

@@ -68,11 +68,11 @@ static void crashed(qk_outcome *outcome, const qk__hosted *hosted, const qk_clai
 static bool read_outcome(qk_outcome *outcome, const qk__host *host, size_t max_payload)
 {
     qk__host_op op;
-    qk__reading reading = qk__message_read(&host->link.in, &op);
-    int64_t code = qk__read_number(&reading);
-    const char *error = qk__read_text(&reading), *result = qk__read_text(&reading);
+    qk__message_rest reading = qk__message_read(&host->link.in, &op);
+    int64_t code = qk__take_number(&reading);
+    const char *error = qk__take_text(&reading), *result = qk__take_text(&reading);
 
-    outcome->permanent = qk__read_number(&reading) != 0;
+    outcome->permanent = qk__take_number(&reading) != 0;
     if (reading.bad || op != QK__HOST_END)
         return false;
     if (code != QK_OK) {
@@ -153,9 +153,9 @@ static qk_status read_dag(qk_dag **out, const qk__host *host, const qk_factory_c
 {
     qk_dag_parse_options options = QK_DAG_PARSE_OPTIONS_INIT;
     qk__host_op op;
-    qk__reading reading = qk__message_read(&host->link.in, &op);
-    qk_status code = (qk_status)qk__read_number(&reading);
-    const char *error = qk__read_text(&reading), *text = qk__read_text(&reading);
+    qk__message_rest reading = qk__message_read(&host->link.in, &op);
+    qk_status code = (qk_status)qk__take_number(&reading);
+    const char *error = qk__take_text(&reading), *text = qk__take_text(&reading);
 
     if (reading.bad || op != QK__HOST_END || (code == QK_OK && !text))
         return qk__error(err, QK_EINTERNAL, "the plugin's process gives no sensible answer");

@@ -77,13 +77,13 @@ static qk_status start(qk__host **out, qk__hosted *hosted, qk_error *err)
 }
 
 /* QK_OK, or what loading failed with; *reading is then at the list of kinds. */
-static qk_status read_hello(qk__reading *reading, const qk__host *host, qk_error *err)
+static qk_status read_hello(qk__message_rest *reading, const qk__host *host, qk_error *err)
 {
     qk__host_op op;
 
     *reading = qk__message_read(&host->link.in, &op);
-    qk_status code = (qk_status)qk__read_number(reading);
-    const char *message = qk__read_text(reading);
+    qk_status code = (qk_status)qk__take_number(reading);
+    const char *message = qk__take_text(reading);
     if (reading->bad || op != QK__HOST_HELLO)
         return qk__error(err, QK_EINVAL,
                          "the process of a plugin gives no sensible answer: run it "
@@ -93,7 +93,7 @@ static qk_status read_hello(qk__reading *reading, const qk__host *host, qk_error
 
 qk_status qk__hosted_take(qk__host **out, qk__hosted *hosted, qk_error *err)
 {
-    qk__reading reading;
+    qk__message_rest reading;
     qk__host *host;
 
     for (;;) {
@@ -160,18 +160,18 @@ static qk_status add_factory(qk__hosted *hosted, const char *name, qk_error *err
 }
 
 /* Registers what the process said it has. */
-static qk_status add_all(qk__hosted *hosted, qk__reading *reading, qk_error *err)
+static qk_status add_all(qk__hosted *hosted, qk__message_rest *reading, qk_error *err)
 {
     qk_status rc = QK_OK;
-    int64_t kinds = qk__read_number(reading);
+    int64_t kinds = qk__take_number(reading);
 
     for (int64_t i = 0; i < kinds && rc == QK_OK && !reading->bad; i++) {
-        const char *kind = qk__read_text(reading);
+        const char *kind = qk__take_text(reading);
         rc = kind ? qk__handlers_add_hosted(hosted->pool, kind, hosted, err) : QK_OK;
     }
-    int64_t factories = qk__read_number(reading);
+    int64_t factories = qk__take_number(reading);
     for (int64_t i = 0; i < factories && rc == QK_OK && !reading->bad; i++) {
-        const char *name = qk__read_text(reading);
+        const char *name = qk__take_text(reading);
         rc = name ? add_factory(hosted, name, err) : QK_OK;
     }
     return rc == QK_OK && reading->bad
@@ -242,7 +242,7 @@ static qk_status load(qk__hosted *hosted, qk_error *err)
 {
     qk_worker *pool = hosted->pool;
     qk__host *host = NULL;
-    qk__reading reading;
+    qk__message_rest reading;
     size_t handlers = pool->handler_count, factories = pool->factory_count;
     qk_status rc = start(&host, hosted, err);
 

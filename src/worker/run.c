@@ -197,6 +197,18 @@ static void send_progress(qk__slot *slot, const qk_claimed *claim)
                          task->progress_message[0] ? task->progress_message : NULL, NULL);
 }
 
+static void execute(qk__slot *slot, qk_outcome *outcome)
+{
+    if (slot->handler->fn)
+        qk__handler_call(slot, outcome);
+    else if (slot->handler->sql)
+        qk__sql_run(slot, outcome);
+    else if (slot->handler->hosted)
+        qk__hosted_run(slot, outcome);
+    else
+        qk__command_run(slot, outcome);
+}
+
 void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
 {
     qk_worker *pool = slot->pool;
@@ -218,14 +230,7 @@ void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
     int64_t by = begin(slot, claim);
     if (atomic_load(&pool->keeper_at) > by)
         qk__keeper_kick(pool);
-    if (slot->handler->fn)
-        qk__handler_call(slot, &outcome);
-    else if (slot->handler->sql)
-        qk__sql_run(slot, &outcome);
-    else if (slot->handler->hosted)
-        qk__hosted_run(slot, &outcome);
-    else
-        qk__command_run(slot, &outcome);
+    execute(slot, &outcome);
     size_t gathered = finish(slot, &outcome, &progress);
     if (slot->task.upstream)
         qk__task_forget(&slot->task);

@@ -103,6 +103,44 @@ static void test_retry_batch__each_for_itself_parents_first(suite *s)
     suite_finish(s, second);
 }
 
+static qk_id node_of(suite *s, qk_id run, const char *name)
+{
+    qk_job *job = NULL;
+    good(s, qk_run_node(&job, s->queue, run, name, &s->err));
+    qk_id id = job->id;
+    qk_job_free(job);
+    return id;
+}
+
+/* A node that is done is refused without keeping the others of its run from opening. */
+static void test_retry_batch__nodes_of_a_run(suite *s)
+{
+    static const char *const names[] = { "first", "second", "third" };
+    qk_dag *dag = NULL;
+    qk_id run, ids[4];
+    qk_status statuses[4];
+    const qk_status wanted[] = { QK_OK, QK_ESTATE, QK_OK, QK_OK };
+    good(s, qk_dag_new(&dag, "batch", NULL, &s->err));
+    for (size_t i = 0; i < 3; i++)
+        good(s, qk_dag_add(dag, names[i], "work", "{}", NULL, &s->err));
+    good(s, qk_run_submit(&run, s->queue, dag, NULL, &s->err));
+    qk_dag_free(dag);
+    for (size_t i = 0; i < 3; i++)
+        ids[i] = node_of(s, run, names[i]);
+    ids[3] = suite_enqueue(s, "work", NULL);
+    suite_fail(s, ids[0]);
+    suite_finish(s, ids[1]);
+    suite_fail(s, ids[2]);
+    suite_fail(s, ids[3]);
+    (void)suite_reopen(s);
+    good(s, qk_retry_batch(s->queue, statuses, ids, 4, &s->err));
+    expect_statuses(statuses, wanted, 4);
+    assert_int_equal(s->err.code, QK_ESTATE);
+    (void)suite_reopen(s);
+    for (size_t i = 0; i < 4; i++)
+        expect_status(s, ids[i], i == 1 ? QK_JOB_DONE : QK_JOB_PENDING);
+}
+
 static void test_batches__many_in_few_commits(suite *s)
 {
     qk_id *ids = enqueue_many(s, MANY);
@@ -133,6 +171,7 @@ static const suite_test tests[] = {
     SUITE_TEST(test_cancel_batch__each_for_itself),
     SUITE_TEST(test_cancel_batch__of_none_and_of_one),
     SUITE_TEST(test_retry_batch__each_for_itself_parents_first),
+    SUITE_TEST(test_retry_batch__nodes_of_a_run),
     SUITE_TEST(test_batches__many_in_few_commits),
 };
 SUITE_MAIN("conformance: batches of changes", tests)

@@ -328,7 +328,7 @@ static void retry_in_runs(struct embedded *store, const struct retrying *r, stru
         qsort(r->nodes, count, sizeof *r->nodes, by_run);
     }
     for (size_t at = 0, end; at < count; at = end) {
-        for (end = at + 1; end < count && same_run(&nodes[at], &nodes[end]);) {
+        for (end = at + 1; end < count && same_run(&r->nodes[at], &r->nodes[end]);) {
             end++;
         }
         retry_nodes(store, r, r->nodes + at, r->node_ids, end - at, refused);
