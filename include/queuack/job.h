@@ -219,6 +219,16 @@ QK_API qk_status qk_cancel(qk_queue *queue, qk_id job, qk_error *err);
 /* Failed, skipped and cancelled jobs only; QK_ESTATE otherwise. The budget starts again. */
 QK_API qk_status qk_retry(qk_queue *queue, qk_id job, qk_error *err);
 
+/*
+ * Many at once, each for itself, in their order, in few commits. statuses[i] (NULL: not wanted) is what
+ * the call for jobs[i] alone would have returned; the call itself fails only if none could be tried.
+ * When it succeeds and some were refused, `err` says why the first of those was.
+ */
+QK_API qk_status qk_cancel_batch(qk_queue *queue, qk_status *statuses, const qk_id *jobs,
+                                 size_t count, qk_error *err);
+QK_API qk_status qk_retry_batch(qk_queue *queue, qk_status *statuses, const qk_id *jobs,
+                                size_t count, qk_error *err);
+
 /* A job as it stands. One allocation; everything lives until qk_job_free. */
 typedef struct qk_job {
     qk_id id;

@@ -11,8 +11,9 @@
  *     }
  *     QK_PLUGIN("images", open, NULL);
  *
- * It runs inside the worker's process with all its rights, and takes it down if it crashes; a
- * program (`--handler`) does not.
+ * `queuack worker` runs its handlers in processes of their own (qk_worker_plugin_isolated), so that one that
+ * crashes costs an attempt. With qk_worker_plugin, or `--in-process`, it runs inside the worker's
+ * process and takes it down if it crashes. Either way it has all rights of the worker.
  */
 #ifndef QUEUACK_PLUGIN_H
 #define QUEUACK_PLUGIN_H
@@ -51,6 +52,10 @@ typedef struct qk_plugin {
 #else
 #define QK_PLUGIN_LINKAGE extern
 #endif
+
+/* All that the program given to qk_worker_plugin_isolated has to do, before it starts any thread; its
+ * standard input leads to the worker. Returns what main returns. */
+QK_API int qk_plugin_host(void);
 
 /* Once per plugin, at file level. */
 #define QK_PLUGIN(name, open, close)                                                               \

@@ -78,6 +78,10 @@ QK_API qk_status qk_queue_other(qk_queue **out, qk_queue *queue, const char *ali
 /* Absolute path of the file in use, or ":memory:". Borrowed from the handle. */
 QK_API const char *qk_queue_path(const qk_queue *queue);
 
+/* True while this process has the file open itself; false while it goes through another that has. May
+ * change at any time. */
+QK_API bool qk_queue_owns(const qk_queue *queue);
+
 /* True if a :memory: store was moved to a temporary file because of its workers. */
 QK_API bool qk_queue_auto_migrated(const qk_queue *queue);
 

@@ -141,6 +141,17 @@ QK_API qk_status qk_worker_handle_command(qk_worker *worker, const char *kind,
  */
 QK_API qk_status qk_worker_plugin(qk_worker *worker, const char *path, qk_error *err);
 
+/*
+ * As qk_worker_plugin, but its handlers and factories run in processes of their own, one job at a time
+ * in each, which are kept for further jobs. One that crashes or exits costs the attempt it ran, which
+ * fails with the signal named; one that does not return within 5 s of its cancellation or timeout is killed.
+ * There qk_task_queue is a handle of its own on the same file, and nothing is shared with this process.
+ * `host` is a program that calls qk_plugin_host, with its arguments, NULL-terminated and copied;
+ * NULL: `queuack __plugin`, looked for in $PATH. Also QK_EUNSUPPORTED for a store in memory.
+ */
+QK_API qk_status qk_worker_plugin_isolated(qk_worker *worker, const char *path,
+                                           const char *const *host, qk_error *err);
+
 /* True if jobs of the kind can run here. */
 QK_API bool qk_worker_handles(const qk_worker *worker, const char *kind);
 
@@ -231,8 +242,9 @@ QK_API qk_worker *qk_queue_worker(qk_queue *queue);
 
 /*
  * Output of a command while it runs, and afterwards as long as it is kept beside the store (in
- * <store>.logs, at most a week and 256 MiB in all) because it is longer than the 64 KiB that stay
- * with the attempt. Of each stream the first and the last 512 KiB are there. Reading needs no handle
+ * <store>.logs, at most a week and 256 MiB in all), unless the 64 KiB that stay with the attempt tell
+ * the same: that is text on standard output alone, and not longer. Of each stream the first and the
+ * last 512 KiB are there. Reading needs no handle
  * and works from any process of the same user. A :memory: store keeps no such files.
  */
 typedef struct qk_job_log qk_job_log;

@@ -195,32 +195,45 @@ static qk_status print_logs(cli *cli, const char *sql)
     return rc;
 }
 
-static qk_status run_logs(cli *cli)
+/* Its number; 0: there is none. */
+static qk_status last_attempt(cli *cli, int *attempt, const char *id)
 {
-    qk_id id;
-    qk_job *job = NULL;
+    qk_rows *rows = NULL;
+    char sql[160];
+    snprintf(sql, sizeof(sql),
+             "SELECT coalesce(max(attempt), 0) FROM job_attempts WHERE job_id = '%s'", id);
+    qk_status rc = qk_rows_open(&rows, cli->queue, sql, qk_us(0), &cli->err);
+    if (!rc && (rc = qk_rows_next(rows, &cli->err)) == QK_OK)
+        *attempt = (int)strtol(qk_rows_text(rows, 0), NULL, 10);
+    qk_rows_close(rows);
+    return rc;
+}
+
+/* --stream: exactly what it wrote there. When nothing is kept beside the store, what is stored is all
+ * of its standard output. */
+static qk_status print_stream(cli *cli, qk_id job, int attempt, const char *name)
+{
+    char text[QK_ID_TEXT_SIZE], sql[160];
+    bool is_err = strcmp(name, "stderr") == 0;
+    qk_id_format(text, job);
+    qk_status rc = attempt ? QK_OK : last_attempt(cli, &attempt, text);
+    if (rc || attempt == 0)
+        return rc;
+    rc = logs_print(cli, job, attempt, is_err ? QK_STREAM_ERR : QK_STREAM_OUT);
+    if (rc != QK_ENOTFOUND || is_err)
+        return rc == QK_ENOTFOUND ? QK_OK : rc;
+    snprintf(sql, sizeof(sql),
+             "SELECT log_tail FROM job_attempts WHERE job_id = '%s' AND attempt = %d", text,
+             attempt);
+    return print_logs(cli, sql);
+}
+
+static qk_status print_attempts(cli *cli, qk_id job, int attempt)
+{
     char sql[512];
     char text[QK_ID_TEXT_SIZE];
     char which[160] = "";
-    int attempt = 0;
-    const char *given = cli_value(cli, "attempt");
-    qk_status rc = QK_OK;
-    if (given)
-        rc = cli_parse_int(&attempt, "--attempt", given, 1, INT_MAX, &cli->err);
-    if (!rc && cli_has(cli, "follow")) {
-        rc = logs_follow(cli, cli->words[0], attempt);
-        if (rc != QK_EMPTY)
-            return rc;
-        rc = cli_resolve(cli, &id, cli->words[0]); /* the store is open now */
-    } else if (!rc) {
-        rc = open_job(cli, &id);
-    }
-    if (!rc)
-        rc = qk_job_get(&job, cli->queue, id, &cli->err);
-    if (rc)
-        return rc;
-    qk_job_free(job);
-    qk_id_format(text, id);
+    qk_id_format(text, job);
     if (attempt)
         snprintf(which, sizeof(which), " AND attempt = %d", attempt);
     else if (!cli_has(cli, "all"))
@@ -235,16 +248,55 @@ static qk_status run_logs(cli *cli)
     return cli->json ? cli_print_rows(cli, NULL, sql, qk_us(0)) : print_logs(cli, sql);
 }
 
+static qk_status read_logs_options(cli *cli, int *attempt)
+{
+    const char *given = cli_value(cli, "attempt"), *stream = cli_value(cli, "stream");
+    if (stream && strcmp(stream, "stdout") != 0 && strcmp(stream, "stderr") != 0)
+        return cli_error(&cli->err, QK_EINVAL, "--stream: there is no \"%s\": use stdout or stderr",
+                         stream);
+    if (stream && (cli->json || cli_has(cli, "follow") || cli_has(cli, "all")))
+        return cli_error(
+            &cli->err, QK_EINVAL,
+            "--stream prints one attempt as it was written: leave out --json, --follow "
+            "and --all");
+    return given ? cli_parse_int(attempt, "--attempt", given, 1, INT_MAX, &cli->err) : QK_OK;
+}
+
+static qk_status run_logs(cli *cli)
+{
+    qk_id id;
+    qk_job *job = NULL;
+    int attempt = 0;
+    qk_status rc = read_logs_options(cli, &attempt);
+    if (!rc && cli_has(cli, "follow")) {
+        rc = logs_follow(cli, cli->words[0], attempt);
+        if (rc != QK_EMPTY)
+            return rc;
+        rc = cli_resolve(cli, &id, cli->words[0]); /* the store is open now */
+    } else if (!rc) {
+        rc = open_job(cli, &id);
+    }
+    if (!rc)
+        rc = qk_job_get(&job, cli->queue, id, &cli->err);
+    if (rc)
+        return rc;
+    qk_job_free(job);
+    const char *stream = cli_value(cli, "stream");
+    return stream ? print_stream(cli, id, attempt, stream) : print_attempts(cli, id, attempt);
+}
+
 static const cli_option logs_options[] = {
     { "attempt", 0, "N", "Of this attempt (default: the last)", false },
     { "all", 0, NULL, "Of all attempts", false },
     { "follow", 'f', NULL, "While it runs: print what it writes until it ends", false },
+    { "stream", 0, "STREAM", "Only stdout or stderr, of which 1 MiB is kept (head and tail)",
+      false },
     { 0 },
 };
 
 const cli_command cli_cmd_jobs_logs = {
     .name = "jobs logs",
-    .synopsis = "JOB [--attempt N | --all] [-f]",
+    .synopsis = "JOB [--attempt N | --all] [-f | --stream STREAM]",
     .summary = "Print the last output of a job",
     .options = logs_options,
     .min_words = 1,

@@ -1,9 +1,9 @@
 /*
  * jobs retry, cancel: commands that change jobs. Named jobs are all resolved before the first is
- * touched. With filters the ids are gathered first, then changed one by one; a job that has moved
- * on in between is left alone.
+ * touched. With filters the ids are gathered first, then changed, many in a commit; a job that has
+ * moved on in between is left alone.
  */
-#include <string.h>
+#include <stdlib.h>
 
 #include "ask.h"
 #include "commands.h"
@@ -12,6 +12,8 @@
 #include "list.h"
 #include "progress.h"
 #include "text.h"
+
+#define AT_ONCE ((size_t)10000)
 
 static void print_changed(const cli *cli, const id_list *list, cli_change change)
 {
@@ -31,41 +33,74 @@ static void print_changed(const cli *cli, const id_list *list, cli_change change
     }
 }
 
-static qk_status change_one(cli *cli, qk_id id, cli_change change)
+static qk_status change_some(cli *cli, qk_status *statuses, const qk_id *ids, size_t count,
+                             cli_change change)
 {
-    return change == CLI_RETRY ? qk_retry(cli->queue, id, &cli->err)
-                               : qk_cancel(cli->queue, id, &cli->err);
+    return change == CLI_RETRY ? qk_retry_batch(cli->queue, statuses, ids, count, &cli->err)
+                               : qk_cancel_batch(cli->queue, statuses, ids, count, &cli->err);
 }
 
-static qk_status name_failure(cli *cli, qk_status rc, const id_list *list, size_t at, size_t kept)
+/* What came of it so far. */
+typedef struct tally {
+    bool skip_moved_on;
+    size_t kept;
+    qk_id left; /* the first that was refused, and why */
+    qk_error why;
+} tally;
+
+static qk_status name_failure(cli *cli, const tally *tally, size_t count)
 {
-    char copy[QK_ERROR_MESSAGE_SIZE];
     char text[QK_ID_TEXT_SIZE];
-    memcpy(copy, cli->err.message, sizeof(copy));
-    return cli_error(&cli->err, rc, "%s (the first of those left; %zu of %zu done): %.380s",
-                     qk_id_format(text, list->ids[at]), kept, list->count, copy);
+    if (count == 1) {
+        cli->err = tally->why;
+        return tally->why.code;
+    }
+    return cli_error(&cli->err, tally->why.code,
+                     "%s (the first of those left; %zu of %zu done): %.380s",
+                     qk_id_format(text, tally->left), tally->kept, count, tally->why.message);
+}
+
+/* Those that were changed move to the front of the list. */
+static void sort_out(const cli *cli, tally *tally, id_list *list, size_t at,
+                     const qk_status *statuses, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        qk_id id = list->ids[at + i];
+        bool moved_on = statuses[i] == QK_ESTATE || statuses[i] == QK_ENOTFOUND;
+        if (!statuses[i]) {
+            list->ids[tally->kept++] = id;
+        } else if (!tally->why.code && !(tally->skip_moved_on && moved_on)) {
+            tally->left = id;
+            tally->why.code = statuses[i];
+            cli_error(&tally->why, statuses[i], "%s",
+                      cli->err.code == statuses[i] ? cli->err.message
+                                                   : qk_status_text(statuses[i]));
+        }
+    }
 }
 
 /* Changes each; `list` then holds those that were. */
 static qk_status apply(cli *cli, id_list *list, cli_change change, bool skip_moved_on)
 {
-    size_t kept = 0;
-    qk_status rc = QK_OK;
-    cli_progress *progress = cli_progress_start(
-        cli, change == CLI_RETRY ? "retrying" : "cancelling", list->count ? list->count : 1);
-    for (size_t i = 0; i < list->count && !rc; i++) {
-        cli_progress_at(progress, i, list->count, NULL);
-        rc = change_one(cli, list->ids[i], change);
-        if (skip_moved_on && (rc == QK_ESTATE || rc == QK_ENOTFOUND))
-            rc = QK_OK;
-        else if (!rc)
-            list->ids[kept++] = list->ids[i];
-        else if (list->count > 1)
-            rc = name_failure(cli, rc, list, i, kept);
+    tally tally = { .skip_moved_on = skip_moved_on };
+    size_t count = list->count;
+    qk_status *statuses = malloc(AT_ONCE * sizeof(*statuses));
+    qk_status rc = statuses ? QK_OK : cli_error(&cli->err, QK_ENOMEM, "out of memory");
+    cli_progress *progress =
+        cli_progress_start(cli, change == CLI_RETRY ? "retrying" : "cancelling", count ? count : 1);
+    for (size_t at = 0, some; at < count && !rc; at += some) {
+        some = count - at < AT_ONCE ? count - at : AT_ONCE;
+        cli_progress_at(progress, at, count, NULL);
+        rc = change_some(cli, statuses, list->ids + at, some, change);
+        if (!rc)
+            sort_out(cli, &tally, list, at, statuses, some);
     }
     cli_progress_end(progress);
+    free(statuses);
+    if (!rc && tally.why.code)
+        rc = name_failure(cli, &tally, count);
     if (!rc)
-        list->count = kept;
+        list->count = tally.kept;
     return rc;
 }
 

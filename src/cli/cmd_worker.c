@@ -1,6 +1,7 @@
 /*
  * worker
  */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,8 @@
 #include "worker_args.h"
 #include "worker_lines.h"
 #include "worker_metrics.h"
+
+#define LOOK_MS 200
 
 static bool is_ours(const qk_worker_options *options, const char *queue)
 {
@@ -136,6 +139,16 @@ static qk_status run_pool(cli *cli, worker_args *args, qk_worker_options *option
     return options->drain && stats.failed > 0 ? QK_EJOBFAILED : QK_OK;
 }
 
+/* Nothing to run: others reach the store through this process until it is told to end. */
+static void stay(const cli *cli)
+{
+    cli_interrupts_defer(1);
+    if (!cli->quiet && isatty(STDERR_FILENO) == 1)
+        cli_note(cli, "looks after the store and runs nothing; Ctrl-C ends it");
+    while (!cli_interrupted)
+        poll(NULL, 0, LOOK_MS); /* the signal may meet another thread */
+}
+
 static qk_status run_worker(cli *cli)
 {
     qk_worker_options options = QK_WORKER_OPTIONS_INIT;
@@ -148,11 +161,12 @@ static qk_status run_worker(cli *cli)
     if (!rc)
         rc = cli_open(cli, true);
     bool handles = !options.no_commands || cli_has(cli, "handler") || cli_has(cli, "plugin");
-    /* Without anything to run it has drained already. */
-    if (!rc && (handles || !options.drain))
-        rc = run_pool(cli, &args, &options);
-    else if (!rc)
+    if (!rc && !handles)
         look_at_waiting(cli, NULL, &options, true);
+    if (!rc && handles)
+        rc = run_pool(cli, &args, &options);
+    else if (!rc && !options.drain) /* otherwise it has drained already */
+        stay(cli);
     worker_args_dispose(&args);
     return rc;
 }
@@ -165,6 +179,7 @@ static const cli_option options[] = {
     { "handler", 0, "KIND=COMMAND",
       "Run jobs of this kind with a program, the payload on its input", true },
     { "plugin", 0, "FILE.so", "Load handlers from a plugin", true },
+    { "in-process", 0, NULL, "Run plugins inside the worker: quicker, but a crash ends it", false },
     { "store", 0, "ALIAS=URL",
       "Another store, by the name that sub-DAG nodes use for it (also $QUEUACK_STORES, with \";\" "
       "between several)",
@@ -186,7 +201,8 @@ const cli_command cli_cmd_worker = {
     .help =
         "It runs jobs of the kind command, and of kinds given a handler: a program (split into\n"
         "words, no shell) that reads the payload from its standard input and answers with a last\n"
-        "line of JSON or the file $QUEUACK_RESULT, or a plugin (see queuack/plugin.h).\n\n"
+        "line of JSON or the file $QUEUACK_RESULT, or a plugin (see queuack/plugin.h), whose\n"
+        "handlers run in processes of their own: one that crashes fails its job.\n\n"
         "Jobs of the kind sql run in a process of their own per database; they read and write files\n"
         "in their folder only, or in those of --sql-folder, and never the queue's own.\n\n"
         "-q a -q b takes from a before b; -q a=3 -q b=1 takes three from a for one from b.\n"

@@ -27,7 +27,7 @@ extern const cli_command cli_cmd_top;
 extern const cli_command cli_cmd_export;
 extern const cli_command cli_cmd_backup;
 extern const cli_command cli_cmd_doctor;
-extern const cli_command cli_cmd_completion, cli_cmd_complete;
+extern const cli_command cli_cmd_completion, cli_cmd_complete, cli_cmd_plugin;
 extern const cli_command cli_cmd_version;
 
 #endif

@@ -32,6 +32,21 @@ static qk_status open_log(qk_job_log **out, cli *cli, const char *job, int attem
     return rc ? rc : qk_job_log_open(out, store, id, attempt, &ignored);
 }
 
+/* Every byte as it is, or what a terminal can take of it; there is room for one more. */
+static void put_chunk(char *chunk, size_t length)
+{
+    if (!cli_is_terminal()) {
+        (void)fwrite(chunk, 1, length, stdout);
+        return;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (chunk[i] == '\0')
+            chunk[i] = '?';
+    }
+    chunk[length] = '\0';
+    cli_put_block(stdout, chunk, false);
+}
+
 /* Prints what came since the last look. */
 static qk_status print_more(cli *cli, qk_job_log *log, qk_log_stream stream, uint64_t *offset,
                             bool *any)
@@ -46,12 +61,7 @@ static qk_status print_more(cli *cli, qk_job_log *log, qk_log_stream stream, uin
         *any = true;
         if (skipped)
             printf("\n… %llu bytes are not kept …\n", (unsigned long long)skipped);
-        for (size_t i = 0; i < length; i++) {
-            if (chunk[i] == '\0')
-                chunk[i] = '?';
-        }
-        chunk[length] = '\0';
-        cli_put_block(stdout, chunk, !cli_is_terminal());
+        put_chunk(chunk, length);
     }
     if (!rc && *any)
         rc = cli_flush(&cli->err);
@@ -72,6 +82,18 @@ static qk_status follow_log(cli *cli, qk_job_log *log)
         if (!rc && !ended && !any)
             poll(NULL, 0, POLL_MS);
     }
+    return rc;
+}
+
+qk_status logs_print(cli *cli, qk_id job, int attempt, qk_log_stream stream)
+{
+    qk_job_log *log = NULL;
+    uint64_t offset = 0;
+    bool any = false;
+    qk_status rc = qk_job_log_open(&log, cli_store_url(cli), job, attempt, &cli->err);
+    if (!rc)
+        rc = print_more(cli, log, stream, &offset, &any);
+    qk_job_log_close(log);
     return rc;
 }
 

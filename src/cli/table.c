@@ -6,17 +6,21 @@
 #include "commands.h"
 
 const cli_command *const cli_commands[] = {
-    &cli_cmd_enqueue,     &cli_cmd_worker,       &cli_cmd_run,          &cli_cmd_stats,
-    &cli_cmd_jobs_list,   &cli_cmd_jobs_show,    &cli_cmd_jobs_why,     &cli_cmd_jobs_result,
-    &cli_cmd_jobs_logs,   &cli_cmd_jobs_wait,    &cli_cmd_jobs_retry,   &cli_cmd_jobs_cancel,
-    &cli_cmd_jobs_purge,  &cli_cmd_dead_list,    &cli_cmd_dead_retry,   &cli_cmd_dead_purge,
-    &cli_cmd_runs_list,   &cli_cmd_runs_show,    &cli_cmd_runs_tree,    &cli_cmd_runs_graph,
-    &cli_cmd_runs_wait,   &cli_cmd_runs_retry,   &cli_cmd_runs_cancel,  &cli_cmd_runs_pause,
-    &cli_cmd_runs_resume, &cli_cmd_dag_validate, &cli_cmd_dag_plan,     &cli_cmd_dag_graph,
-    &cli_cmd_init,        &cli_cmd_queues_list,  &cli_cmd_queues_pause, &cli_cmd_queues_resume,
-    &cli_cmd_queues_set,  &cli_cmd_workers_list, &cli_cmd_sql,          &cli_cmd_top,
-    &cli_cmd_export,      &cli_cmd_backup,       &cli_cmd_doctor,       &cli_cmd_completion,
-    &cli_cmd_version,     &cli_cmd_help,         &cli_cmd_complete,     NULL,
+    &cli_cmd_enqueue,      &cli_cmd_worker,        &cli_cmd_run,
+    &cli_cmd_stats,        &cli_cmd_jobs_list,     &cli_cmd_jobs_show,
+    &cli_cmd_jobs_why,     &cli_cmd_jobs_result,   &cli_cmd_jobs_logs,
+    &cli_cmd_jobs_wait,    &cli_cmd_jobs_retry,    &cli_cmd_jobs_cancel,
+    &cli_cmd_jobs_purge,   &cli_cmd_dead_list,     &cli_cmd_dead_retry,
+    &cli_cmd_dead_purge,   &cli_cmd_runs_list,     &cli_cmd_runs_show,
+    &cli_cmd_runs_tree,    &cli_cmd_runs_graph,    &cli_cmd_runs_wait,
+    &cli_cmd_runs_retry,   &cli_cmd_runs_cancel,   &cli_cmd_runs_pause,
+    &cli_cmd_runs_resume,  &cli_cmd_dag_validate,  &cli_cmd_dag_plan,
+    &cli_cmd_dag_graph,    &cli_cmd_init,          &cli_cmd_queues_list,
+    &cli_cmd_queues_pause, &cli_cmd_queues_resume, &cli_cmd_queues_set,
+    &cli_cmd_workers_list, &cli_cmd_sql,           &cli_cmd_top,
+    &cli_cmd_export,       &cli_cmd_backup,        &cli_cmd_doctor,
+    &cli_cmd_completion,   &cli_cmd_version,       &cli_cmd_help,
+    &cli_cmd_complete,     &cli_cmd_plugin,        NULL,
 };
 
 const cli_option cli_global_options[] = {

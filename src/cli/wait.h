@@ -1,8 +1,9 @@
 /*
  * Waiting until jobs have ended, from a process that is not the one that runs them.
  *
- * The file has one owner at a time, and that is where jobs run; so the store is opened for a look,
- * closed, and opened again. A store that is busy is one where somebody works.
+ * While another process has the file, this one follows it and is told at once. When none has, no job
+ * can end: the store is opened for a look now and then, and closed, so that a worker that comes has
+ * the file for itself.
  */
 #ifndef CLI_WAIT_H
 #define CLI_WAIT_H

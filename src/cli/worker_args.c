@@ -186,6 +186,15 @@ static qk_status add_handler(cli *cli, worker_args *args, qk_worker *worker, con
     return rc;
 }
 
+/* The same program, even if another has taken its place on the disk. */
+static qk_status add_plugin(cli *cli, qk_worker *worker, const char *path)
+{
+    static const char *const host[] = { "/proc/self/exe", "__plugin", NULL };
+    bool here = cli_has(cli, "in-process") || strcmp(qk_queue_path(cli->queue), ":memory:") == 0;
+    return here ? qk_worker_plugin(worker, path, &cli->err)
+                : qk_worker_plugin_isolated(worker, path, host, &cli->err);
+}
+
 qk_status worker_args_handlers(cli *cli, worker_args *args, qk_worker *worker)
 {
     size_t at = 0;
@@ -195,7 +204,7 @@ qk_status worker_args_handlers(cli *cli, worker_args *args, qk_worker *worker)
         rc = add_handler(cli, args, worker, text);
     at = 0;
     while (!rc && (text = cli_next_value(cli, "plugin", &at))) {
-        rc = qk_worker_plugin(worker, text, &cli->err);
+        rc = add_plugin(cli, worker, text);
         /* A bad argument, whatever it is that is wrong with the file. */
         if (rc == QK_ENOTFOUND || rc == QK_EVERSION)
             cli->err.code = rc = QK_EINVAL;

@@ -1,5 +1,5 @@
 /*
- * GET and DELETE jobs, GET jobs/{id}, POST jobs/{id}/{cancel,retry}.
+ * GET and DELETE jobs, GET jobs/{id}.
  *
  * Lists are streamed, one job per line.
  */
@@ -179,28 +179,4 @@ void qk__get_job(qk__request *request)
     qk__buffer_text(&request->reply, "\n");
     qk_job_free(job);
     qk__reply(request, MHD_HTTP_OK);
-}
-
-static void change(qk__request *request,
-                   qk_status (*operation)(qk_store *store, qk_id job, qk_error *err))
-{
-    qk_error err = QK_ERROR_INIT;
-    qk_id id;
-    if (!qk__segment_id(request, 3, &id))
-        return;
-    qk_status rc = operation(request->http->store, id, &err);
-    if (rc)
-        qk__reply_error(request, rc, &err);
-    else
-        qk__reply_done(request);
-}
-
-void qk__cancel_job(qk__request *request)
-{
-    change(request, request->http->store->ops->cancel);
-}
-
-void qk__retry_job(qk__request *request)
-{
-    change(request, request->http->store->ops->retry);
 }

@@ -17,6 +17,8 @@ static const qk__route routes[] = {
     { "GET", API "jobs/*", qk__get_job, QK__ROLE_READ, false },
     { "GET", API "jobs/*/upstream", qk__get_upstream, QK__ROLE_READ, false },
     { "GET", API "jobs/*/result", qk__get_result, QK__ROLE_READ, false },
+    { "POST", API "jobs/cancel", qk__cancel_jobs, QK__ROLE_WORK, false },
+    { "POST", API "jobs/retry", qk__retry_jobs, QK__ROLE_WORK, false },
     { "POST", API "jobs/*/cancel", qk__cancel_job, QK__ROLE_WORK, false },
     { "POST", API "jobs/*/retry", qk__retry_job, QK__ROLE_WORK, false },
     { "POST", API "claims", qk__post_claims, QK__ROLE_WORK, false },

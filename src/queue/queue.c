@@ -275,6 +275,12 @@ const char *qk_queue_path(const qk_queue *queue)
     return queue ? queue->path : NULL;
 }
 
+bool qk_queue_owns(const qk_queue *queue)
+{
+    qk_store *store = queue ? queue->store : NULL;
+    return store && (!store->ops->owns || store->ops->owns(store));
+}
+
 bool qk_queue_auto_migrated(const qk_queue *queue)
 {
     return queue && queue->auto_migrated;

@@ -209,9 +209,13 @@ struct qk_store_ops {
     qk_status (*progress)(qk_store *store, const qk_lease *lease, double fraction,
                           const char *message, qk_error *err);
 
-    /* QK_ENOTFOUND, QK_ESTATE. Dependents are decided in the same commit. */
-    qk_status (*cancel)(qk_store *store, qk_id job, qk_error *err);
-    qk_status (*retry)(qk_store *store, qk_id job, qk_error *err);
+    /* Each job for itself and in their order; all that changes shares few commits, dependents
+     * included. statuses[i]: QK_OK, QK_ENOTFOUND or QK_ESTATE; `err` then says why the first of those
+     * was refused, though the call succeeds. A single job's fate is the call's. */
+    qk_status (*cancel)(qk_store *store, qk_status *statuses, const qk_id *jobs, size_t count,
+                        qk_error *err);
+    qk_status (*retry)(qk_store *store, qk_status *statuses, const qk_id *jobs, size_t count,
+                       qk_error *err);
 
     /* Ended jobs that match; `limit` and `before` do not apply. *out: how many. Kept are jobs that
      * live ones depend on, and all jobs of trees of runs that live on or that one of those is of. */
@@ -286,6 +290,10 @@ struct qk_store_ops {
 
     /* A descriptor that becomes readable when a job became ready or ended. Owned by the store. */
     int (*wait_fd)(qk_store *store);
+
+    /* True while this process has the file open itself, and others come through it. Does not block.
+     * May be NULL: always. */
+    bool (*owns)(qk_store *store);
 
     /* First step of closing a handle: ends every wait (claim, wait, rows_open and open rows) with
      * QK_ECLOSED, now and later. Does not block, frees nothing; close follows once all calls have

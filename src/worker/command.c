@@ -202,14 +202,6 @@ static void fail_exit(qk_outcome *outcome, const command *command, const qk__pro
     free(line);
 }
 
-static qk__cut_reason cut_reason(qk__slot *slot)
-{
-    pthread_mutex_lock(&slot->lock);
-    qk__cut_reason reason = slot->reason;
-    pthread_mutex_unlock(&slot->lock);
-    return reason;
-}
-
 static void judge(qk_outcome *outcome, const command *command, const qk__process_end *end)
 {
     size_t length;
@@ -219,7 +211,7 @@ static void judge(qk_outcome *outcome, const command *command, const qk__process
     outcome->exit_code = end->exit_code;
     if (length > 0)
         outcome->log_tail = qk__clean_copy(log, length, QK__LOG_TAIL);
-    if (cut_reason(command->slot) == QK__CUT_TIMEOUT)
+    if (qk__slot_cut_reason(command->slot) == QK__CUT_TIMEOUT)
         fail(outcome, "timeout after %g s", (double)command->claim->timeout.us / 1e6);
     else if (end->known && end->signal == 0 && end->exit_code == 0)
         succeed(outcome, command, end);
@@ -242,15 +234,31 @@ static void not_started(qk_outcome *outcome, const command *command, qk_status r
     outcome->delay = qk_seconds(1);
 }
 
-/* What it wrote goes to the outcome, or stays beside the store if that is more. */
-static void keep_output(command *command, const qk__process_end *end)
+/* True if the tail that is stored with the attempt is all of its standard output, byte for byte, and
+ * there was nothing else. */
+static bool is_told(const qk__process_end *end, const char *tail)
+{
+    size_t length;
+    const char *raw = qk__tail_view(&end->log, &length);
+
+    if (end->err.total > 0 || end->out.total != length)
+        return false;
+    return length == 0 || (tail && strlen(tail) == length && memcmp(tail, raw, length) == 0);
+}
+
+/* What it wrote stays beside the store, unless the attempt tells the same. */
+static void keep_output(command *command, const qk__process_end *end, const qk_outcome *outcome)
 {
     qk__slot *slot = command->slot;
     qk_worker *pool = slot->pool;
-    uint64_t written = end->out.total + end->err.total;
+    bool keep = !is_told(end, outcome->log_tail);
 
-    slot->logged = qk__log_file_end(&command->log, &end->out, &end->err);
-    if (written > QK__LOG_TAIL && atomic_fetch_add(&pool->logs_kept, 1) % QK__SWEEP_EVERY == 0)
+    slot->logged = qk__log_file_end(&command->log, &end->out, &end->err, keep);
+    if (!keep)
+        return;
+    uint64_t size = qk__log_size(&end->out) + qk__log_size(&end->err);
+    uint64_t before = atomic_fetch_add(&pool->logs_kept, size);
+    if (before == 0 || before / QK__SWEEP_EVERY != (before + size) / QK__SWEEP_EVERY)
         qk__logs_sweep(pool->logs_dir);
 }
 
@@ -283,10 +291,10 @@ static void run(command *command, qk_outcome *outcome)
     qk_status rc = qk__process_run(&end, &spec, &err);
     qk__procs_end(procs, slot->index);
     atomic_store(&slot->pid, 0);
-    keep_output(command, &end);
     if (rc == QK_OK) {
         look_at_progress(command);
         judge(outcome, command, &end);
+        keep_output(command, &end, outcome);
     } else {
         not_started(outcome, command, rc, &err);
     }

@@ -30,6 +30,7 @@ static qk_status add(qk_worker *pool, const char *kind, const qk__handler *what,
     handler->fn = what->fn;
     handler->sql = what->sql;
     handler->program = what->program;
+    handler->hosted = what->hosted;
     handler->user = what->user;
     atomic_init(&handler->average_us, QK__EWMA_UNKNOWN);
     return QK_OK;
@@ -75,6 +76,14 @@ qk_status qk_worker_handle_command(qk_worker *pool, const char *kind, const char
     if (rc != QK_OK)
         qk__program_free(what.program);
     return rc;
+}
+
+qk_status qk__handlers_add_hosted(qk_worker *pool, const char *kind, qk__hosted *hosted,
+                                  qk_error *err)
+{
+    const qk__handler what = { .hosted = hosted };
+
+    return add_checked(pool, kind, &what, err);
 }
 
 static int compare(const void *a, const void *b)

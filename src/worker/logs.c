@@ -160,10 +160,8 @@ void qk__log_file_sync(qk__log_file *file, const qk__stream *out, const qk__stre
     }
 }
 
-bool qk__log_file_end(qk__log_file *file, const qk__stream *out, const qk__stream *err)
+bool qk__log_file_end(qk__log_file *file, const qk__stream *out, const qk__stream *err, bool keep)
 {
-    bool keep = out->total + err->total > QK__LOG_TAIL;
-
     if (keep || file->fd >= 0)
         qk__log_file_sync(file, out, err);
     if (file->fd < 0)
@@ -173,6 +171,13 @@ bool qk__log_file_end(qk__log_file *file, const qk__stream *out, const qk__strea
     close(file->fd);
     file->fd = -1;
     return !keep;
+}
+
+uint64_t qk__log_size(const qk__stream *stream)
+{
+    uint64_t most = 2 * QK__STREAM_HALF;
+
+    return QK__LOG_DATA + (stream->total < most ? stream->total : most);
 }
 
 void qk__log_remove(int dir, qk_id job, int32_t attempt)

@@ -2,8 +2,9 @@
  * Files beside a file store, in <store>.logs (0700, files 0600): output of commands as it comes, and
  * a list of what runs, by which a later worker ends what a killed one left behind.
  *
- * A command that is short or says little never touches the disk: its output is written on a tick,
- * and kept at its end only if it is longer than what the attempt keeps.
+ * A command that is short and says little never touches the disk: its output is written on a tick,
+ * and stays at its end only if what the attempt keeps does not tell the same: it is longer, not plain
+ * text, or some of it went to standard error.
  *
  * One file per attempt, ID-ATTEMPT.log: a head, then per stream its first half MiB and a ring of the
  * last half MiB. `writing` rises before the ring is touched and `total` after, so that a reader can
@@ -46,8 +47,11 @@ void qk__log_name(char out[QK__LOG_NAME_SIZE], qk_id job, int32_t attempt);
 void qk__log_file_init(qk__log_file *file, int dir, qk_id job, int32_t attempt);
 /* Brings the file up to date; nothing is made for streams that are empty. */
 void qk__log_file_sync(qk__log_file *file, const qk__stream *out, const qk__stream *err);
-/* The attempt has ended. True: there is a file, to be removed once the attempt is stored. */
-bool qk__log_file_end(qk__log_file *file, const qk__stream *out, const qk__stream *err);
+/* The attempt has ended; with `keep` its output stays. True: there is a file, to be removed once the
+ * attempt is stored. */
+bool qk__log_file_end(qk__log_file *file, const qk__stream *out, const qk__stream *err, bool keep);
+/* What a stream takes on the disk, about. */
+uint64_t qk__log_size(const qk__stream *stream);
 void qk__log_remove(int dir, qk_id job, int32_t attempt);
 
 /* Removes what is older than a week, and the oldest when all is more than 256 MiB. */

@@ -21,6 +21,7 @@
 #include "util/buffer.h"
 #include "util/error.h"
 #include "util/fork.h"
+#include "worker/hosted.h"
 #include "worker/logs.h"
 #include "worker/sql_children.h"
 #include "worker/values.h"
@@ -132,6 +133,7 @@ static void free_pool(qk_worker *pool)
     free(pool->queues);
     free(pool->queues_json);
     qk__handlers_free(pool);
+    qk__hosted_close(pool);
     qk__plugins_close(pool);
     free(pool->factories);
     for (size_t i = 0; i < QK__SHARED_MAX; i++)

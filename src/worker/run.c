@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "worker/clean.h"
+#include "worker/hosted.h"
 #include "worker/logs.h"
 #include "worker/worker_internal.h"
 
@@ -94,7 +95,7 @@ static int64_t begin(qk__slot *slot, const qk_claimed *claim)
     return by;
 }
 
-static void call_handler(qk__slot *slot, qk_outcome *outcome)
+void qk__handler_call(qk__slot *slot, qk_outcome *outcome)
 {
     qk_error err;
     err.code = QK_OK;
@@ -113,6 +114,14 @@ static void call_handler(qk__slot *slot, qk_outcome *outcome)
     outcome->verdict = QK_VERDICT_FAIL;
     err.message[sizeof(err.message) - 1] = '\0';
     outcome->error = qk__clean_string(err.message[0] ? err.message : qk_status_text(rc));
+}
+
+qk__cut_reason qk__slot_cut_reason(qk__slot *slot)
+{
+    pthread_mutex_lock(&slot->lock);
+    qk__cut_reason reason = slot->reason;
+    pthread_mutex_unlock(&slot->lock);
+    return reason;
 }
 
 /* Adds to what has gathered. Caller holds the slot's lock; there is room. */
@@ -189,12 +198,14 @@ static void send_progress(qk__slot *slot, const qk_claimed *claim)
                          task->progress_message[0] ? task->progress_message : NULL, NULL);
 }
 
-static void call(qk__slot *slot, qk_outcome *outcome)
+static void execute(qk__slot *slot, qk_outcome *outcome)
 {
     if (slot->handler->fn)
-        call_handler(slot, outcome);
+        qk__handler_call(slot, outcome);
     else if (slot->handler->sql)
         qk__sql_run(slot, outcome);
+    else if (slot->handler->hosted)
+        qk__hosted_run(slot, outcome);
     else
         qk__command_run(slot, outcome);
 }
@@ -222,7 +233,7 @@ void qk__slot_run(qk__slot *slot, const qk_claimed *claim)
         qk__keeper_kick(pool);
     if (pool->on_started)
         pool->on_started(pool->on_started_user, claim);
-    call(slot, &outcome);
+    execute(slot, &outcome);
     size_t gathered = finish(slot, &outcome, &progress);
     if (slot->task.upstream)
         qk__task_forget(&slot->task);

@@ -134,17 +134,9 @@ static qk_status read_payload(sql_task *task, const qk_claimed *claim, qk_error 
 
 /* --- the conversation -------------------------------------------------------------------------- */
 
-static qk__cut_reason cut_reason(qk__slot *slot)
-{
-    pthread_mutex_lock(&slot->lock);
-    qk__cut_reason reason = slot->reason;
-    pthread_mutex_unlock(&slot->lock);
-    return reason;
-}
-
 static void fail_statement(const sql_task *task, qk_outcome *outcome, const char *text)
 {
-    if (cut_reason(task->slot) == QK__CUT_TIMEOUT)
+    if (qk__slot_cut_reason(task->slot) == QK__CUT_TIMEOUT)
         fail(outcome, "timeout after %g s", (double)task->slot->task.claim->timeout.us / 1e6);
     else
         fail(outcome, "%s", text);

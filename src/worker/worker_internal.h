@@ -31,7 +31,7 @@
 #include "worker/procs.h"
 
 #define QK__SLOTS_MAX 4096
-#define QK__SWEEP_EVERY 16 /* kept outputs between two looks at how much is kept */
+#define QK__SWEEP_EVERY ((uint64_t)16 << 20) /* bytes of output between looks at how much is kept */
 #define QK__CLAIM_MAX 512 /* jobs taken from the store at once */
 #define QK__CLAIM_WORK_US 50000 /* … and the work they should at most amount to */
 #define QK__CLAIM_BYTES ((size_t)16 << 20) /* … and about how much payload */
@@ -51,11 +51,13 @@ typedef struct qk__program {
 } qk__program;
 
 /* A kind and what runs it. Constant once the pool has started, but for the average. */
+typedef struct qk__hosted qk__hosted;
 typedef struct qk__handler {
     char kind[QK_NAME_MAX + 1];
-    qk_handler_fn fn; /* NULL: the command executor, or with `sql` that of SQL */
+    qk_handler_fn fn; /* NULL: the command executor, with `sql` that of SQL, or `hosted` */
     bool sql;
     qk__program *program; /* for it; NULL: the payload says what to run */
+    qk__hosted *hosted; /* it runs in a process of this plugin's; then there is no fn. NULL: here */
     void *user;
     atomic_uint average_us; /* of its run time, moving; QK__EWMA_UNKNOWN at first */
 } qk__handler;
@@ -188,6 +190,7 @@ struct qk_worker {
     qk_admit_fn admit; /* NULL: nobody is asked */
     void *admit_user;
     qk__plugin *plugins; /* a list, the last loaded first */
+    qk__hosted *hosted; /* likewise, plugins in processes of their own */
     char *queues_json;
     const char **kinds; /* into handlers; made at start */
     qk__handler *handlers; /* sorted by kind from start on */
@@ -203,7 +206,7 @@ struct qk_worker {
     char *upstream_path;
     bool adopt_orphans;
     int logs_dir; /* <store>.logs; -1: none */
-    atomic_uint logs_kept;
+    atomic_ullong logs_kept; /* bytes on disk, about */
     qk__procs *procs; /* NULL: none */
     qk__sql_children *sql; /* NULL: no SQL tasks are run */
 
@@ -274,6 +277,8 @@ void qk__pool_request(const qk_worker *pool, qk__claim_request *request);
 /* handlers.c */
 qk__handler *qk__pool_handler(const qk_worker *pool, const char *kind);
 /* The kinds to claim, in the order that lookups need. Caller holds the lock. */
+qk_status qk__handlers_add_hosted(qk_worker *pool, const char *kind, qk__hosted *hosted,
+                                  qk_error *err);
 qk_status qk__handlers_seal(qk_worker *pool, qk_error *err);
 void qk__handlers_free(qk_worker *pool);
 bool qk__pool_runs_commands(const qk_worker *pool); /* of any kind */
@@ -327,6 +332,9 @@ void *qk__slot_main(void *slot);
 
 /* run.c */
 void qk__slot_run(qk__slot *slot, const qk_claimed *claim);
+/* Calls the slot's handler, a C function, for its task; fills verdict and error. */
+void qk__handler_call(qk__slot *slot, qk_outcome *outcome);
+qk__cut_reason qk__slot_cut_reason(qk__slot *slot);
 /* Hands the gathered outcomes to the store. The slot's thread. */
 void qk__slot_report(qk__slot *slot);
 

@@ -62,6 +62,45 @@ for shell in bash zsh fish; do
         is "$shell can read it" "$?" 0
     fi
 done
+# The shells themselves, where they are installed: what a person gets who presses Tab.
+if command -v fish >/dev/null; then
+    fish_offers() {
+        q completion fish | HOME=$DIR XDG_CONFIG_HOME=$DIR XDG_DATA_HOME=$DIR PATH="$DIR:$PATH" \
+            fish --no-config -c "source -; complete -C '$1'" 2>"$DIR/err" | cut -f1 | tr '\n' ' '
+    }
+    is "fish completes a word" "$(fish_offers 'queuack enq')" "enqueue "
+    like "a second word" "$(fish_offers 'queuack jobs re')" "result retry |retry result "
+    is "a value" "$(fish_offers 'queuack jobs list --status fa')" "failed "
+    is "a queue with a blank and a quote" "$(fish_offers 'queuack queues pause it')" "it's odd "
+    is "without noise" "$(cat "$DIR/err")" ""
+else
+    pass "fish is not installed: skipped"
+fi
+if command -v zsh >/dev/null; then
+    mkdir zdot
+    cat >zdot/.zshrc <<'ZSH'
+autoload -Uz compinit && compinit -u -D
+eval "$(queuack completion zsh)"
+show() { print -r -- "<$BUFFER>"; }
+zle -N show && bindkey '^X' show
+PS1='ready> ' RPS1=
+ZSH
+    zsh_types() { # what is typed; what must have appeared then
+        out=$(ZDOTDIR=$DIR/zdot HOME=$DIR PATH="$DIR:$PATH" TERM=xterm \
+            python3 "$HERE/on_terminal.py" --when 'ready> ' "$1" --when "$2" '\x15exit\n' \
+            80 zsh -i </dev/null 2>&1)
+    }
+    zsh_types 'queuack enq\t\x18' '>'
+    like "zsh completes a word" "$out" "<queuack enqueue >"
+    zsh_types 'queuack jobs re\t' 'retry '
+    like "it lists candidates with what they do" "$out" "retry +-- .*run again"
+    zsh_types 'queuack jobs list --status fai\t\x18' '>'
+    like "and values" "$out" "<queuack jobs list --status failed >"
+    zsh_types 'queuack queues pause it\t\x18' '>'
+    like "quoted for the shell" "$out" "<queuack queues pause it\\\\'s\\\\ odd >"
+else
+    pass "zsh is not installed: skipped"
+fi
 refuses "an unknown shell suggests the nearest" 2 'did you mean "fish"' completion fisch
 unlike "the hidden command is not in the help" "$(q --help)" "__complete"
 finish

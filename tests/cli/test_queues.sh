@@ -70,4 +70,16 @@ exits "others see the file meanwhile" 0
 echo go >go
 stop_with TERM "$pid"
 exits "and ends when told" 0
+
+# One that was killed: it is not shown for ever.
+q enqueue --quiet -- sh -c 'echo $$ >>pids; echo started >started; read x <go' >/dev/null
+start worker -j 3
+is "another works" "$(word_from started)" started
+run --json workers list
+json "it is shown" "len(d) == 1 and d[0]['pid'] == $pid and d[0]['slots'] == 3"
+stop_with KILL "$pid"
+run --json workers list
+json "a killed one is not" 'd == []'
+run --json sql "SELECT status FROM jobs WHERE status = 'claimed'"
+json "nor is its job left claimed" 'd == []'
 finish

@@ -99,6 +99,13 @@ exits "and do not keep it" 0
 q enqueue --quiet --name untouched -- true >/dev/null
 run worker --drain --no-commands
 exits "--no-commands leaves commands alone" 0
+start worker --no-commands
+is_owned() { [ -S "$QUEUACK_DB.sock" ] && q --quiet stats >/dev/null 2>&1; }
+until_true is_owned
+run stats
+exits "without anything to run it looks after the store" 0
+stop_with TERM "$pid"
+exits "until it is told to end" 0
 run --json jobs show @1
 json "so that they wait" 'd["status"] == "pending" and d["attempts"] == 0'
 run worker --drain --quiet
@@ -125,6 +132,7 @@ q enqueue --quiet -p 100 --name stuck -- sh -c 'echo $$ >>pids; echo started >st
 start worker -j 1
 is "another job runs" "$(word_from started)" started
 kill -INT "$pid"
+until_true grep -Eq '^ShdPnd:[[:space:]]*0+$' "/proc/$pid/status" # two at once would be one
 is "the first SIGINT waits" "$(still && echo running)" running
 stop_with INT "$pid"
 exits "the second ends it with 130" 130

@@ -164,14 +164,37 @@ has_first() { grep -q problem follow.out; }
 soon "its output is read while it runs" has_first
 is "and the beginning only" "$(grep -c last follow.out)" 0
 is "the folder is the user's alone" "$(stat -c %a "$QUEUACK_DB.logs")" 700
-is "so are its files" "$(stat -c %a "$QUEUACK_DB.logs/"*.log)" 600
+is "so are its files" "$(stat -c %a "$QUEUACK_DB.logs/"*.log | sort -u)" 600
 echo go >go
 wait "$follower"
 is "following ends with the job" "$? $(tail -1 follow.out)" "0 last"
 stop_with TERM "$pid"
-is "nothing is kept of short output" "$(ls "$QUEUACK_DB.logs" | wc -l)" 0
-run jobs logs -f "$talks"
-like "afterwards what is stored is printed" "$out" "last"
+run jobs logs "$talks"
+is "afterwards both streams are there as they came" "$(echo "$out" | tr '\n' ' ')" \
+    "first problem last "
+run jobs logs --stream stdout "$talks"
+is "and each for itself: standard output" "$(echo "$out" | tr '\n' ' ')" "first last "
+run jobs logs --stream stderr "$talks"
+is "and standard error" "$out" problem
+rm "$QUEUACK_DB.logs"/*.log
+q enqueue --quiet --name plain_text -- sh -c 'echo only; printf text' >/dev/null
+q enqueue --quiet --name bytes -- sh -c 'printf "a\000\377b"' >/dev/null
+q enqueue --quiet --name only_err -- sh -c 'echo wrong >&2; exit 1' >/dev/null
+run worker --drain --quiet
+is "what the attempt tells whole needs no file" "$(ls "$QUEUACK_DB.logs" | wc -l)" 2
+run jobs logs --stream stdout "$(id_of plain_text)"
+is "and is read from there" "$out" "only
+text"
+run jobs logs --stream stderr "$(id_of plain_text)"
+is "with nothing on the other stream" "$status$out" 0
+q jobs logs --stream stdout "$(id_of bytes)" >bytes.out
+is "bytes are kept as they were" "$(od -An -tx1 bytes.out)" " 61 00 ff 62"
+run jobs logs --stream stderr "$(id_of only_err)"
+is "standard error alone" "$out" wrong
+run jobs logs --stream stdout "$(id_of only_err)"
+is "is not taken for output" "$status$out" 0
+refuses "an unknown stream" 2 'use stdout or stderr' jobs logs --stream both "$talks"
+rm "$QUEUACK_DB.logs"/*.log
 
 # Long output: head and tail.
 q enqueue --quiet --name long -- sh -c 'seq 1 400000' >/dev/null

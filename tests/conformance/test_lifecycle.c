@@ -266,6 +266,29 @@ static void test_lease__heartbeat_keeps_it(suite *s)
     qk_claims_free(claims);
 }
 
+/* More kinds than anybody lists by hand, and the job is of the last. */
+static void test_claim__of_any_number_of_kinds(suite *s)
+{
+    char names[300][16];
+    const char *kinds[300];
+    qk_claim_options options = QK_CLAIM_OPTIONS_INIT;
+    qk_claims *claims = NULL;
+    for (int i = 0; i < 300; i++) {
+        snprintf(names[i], sizeof(names[i]), "kind%d", i);
+        kinds[i] = names[i];
+    }
+    for (int i = 299; i >= 0; i--)
+        (void)suite_enqueue(s, names[i], NULL);
+    options.kinds = kinds;
+    options.kind_count = 300;
+    options.max = 300;
+    good(s, qk_claim_batch(&claims, s->queue, &options, &s->err));
+    assert_int_equal(claims->count, 300);
+    assert_string_equal(claims->items[0].kind, "kind299");
+    assert_string_equal(claims->items[299].kind, "kind0");
+    qk_claims_free(claims);
+}
+
 static void test_cancel__every_live_status(suite *s)
 {
     qk_id claimed = suite_enqueue(s, "work", NULL);
@@ -429,6 +452,7 @@ static const suite_test tests[] = {
     SUITE_TEST(test_nack__without_requeue_fails),
     SUITE_TEST(test_lease__lost_gives_back_then_fails_after_max_lost),
     SUITE_TEST(test_lease__heartbeat_keeps_it),
+    SUITE_TEST(test_claim__of_any_number_of_kinds),
     SUITE_TEST(test_cancel__every_live_status),
     SUITE_TEST(test_cancel__terminal_and_unknown_are_refused),
     SUITE_TEST(test_retry__failed_gets_a_new_budget_and_keeps_its_history),

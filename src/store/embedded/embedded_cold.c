@@ -107,26 +107,9 @@ void cold_dispose(qk__cold_set *set)
     *set = (qk__cold_set){ NULL, 0 };
 }
 
-qk_status cold_parents(struct embedded *store, qk_id child, qk_id **out, size_t *count,
-                       qk_error *err)
+bool cold_has(const qk__cold_set *set, qk_id id)
 {
-    qk__row_set edges = { NULL, 0, NULL };
-    *out = NULL;
-    *count = 0;
-    qk__parameter id = { .kind = QK__PARAMETER_ID, .id = child };
-    qk_status rc =
-        qk__reader_fetch(store->reader, &edges,
-                         "SELECT child AS id, parent AS related FROM edges WHERE child = $1 "
-                         "UNION SELECT id, related FROM journal_a WHERE op = 5 AND id = $1 "
-                         "UNION SELECT id, related FROM journal_b WHERE op = 5 AND id = $1",
-                         &id, 1, err);
-    if (rc == QK_OK && edges.count > 0) {
-        *out = malloc(edges.count * sizeof **out);
-        rc = *out == NULL ? no_memory(err) : QK_OK;
-        for (size_t i = 0; rc == QK_OK && i < edges.count; i++) {
-            (*out)[(*count)++] = edges.rows[i].related;
-        }
-    }
-    qk__row_set_dispose(&edges);
-    return rc;
+    const qk__cold_job *job =
+        set->count == 0 ? NULL : bsearch(&id, set->jobs, set->count, sizeof *set->jobs, by_id);
+    return job != NULL && job->found;
 }

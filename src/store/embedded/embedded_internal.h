@@ -161,10 +161,8 @@ bool mend(struct embedded *store);
  * replacing it. */
 qk_status cold_lookup(struct embedded *store, const qk_id *ids, size_t count, qk__cold_set *set,
                       qk_error *err); /* adds to the set, which is sorted */
+bool cold_has(const qk__cold_set *set, qk_id id); /* an ended job */
 void cold_dispose(qk__cold_set *set);
-qk_status cold_parents(struct embedded *store, qk_id child, qk_id **out, size_t *count,
-                       qk_error *err);
-
 /* What an engine's answer about this job means to people; `verb`: what it could not be. */
 qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb);
 
@@ -183,8 +181,9 @@ qk_status embedded_result(qk_store *base, char **out, qk_id job, qk_error *err);
  * `lock` held, released meanwhile if there are conditions. */
 qk_status conditions_apply(struct embedded *store, qk__grant *grants, size_t *count, qk_error *err);
 
-/* embedded_retry_run.c; what: enum retry_what. Without `lock`. */
-qk_status retry_in_run(struct embedded *store, int what, qk_id run, qk_id node, qk_error *err);
+/* embedded_retry_run.c; what: enum retry_what. All of the nodes or none. Without `lock`. */
+qk_status retry_in_run(struct embedded *store, int what, qk_id run, const qk_id *nodes,
+                       size_t count, qk_error *err);
 
 /* The slots of qk_store_ops. */
 qk_status embedded_run_get(qk_store *base, qk_run **out, qk_id run, qk_error *err);
@@ -216,8 +215,10 @@ qk_status embedded_extend(qk_store *base, qk_status *statuses, const qk_lease *l
                           int64_t extend_us, qk_error *err);
 qk_status embedded_progress(qk_store *base, const qk_lease *lease, double fraction,
                             const char *message, qk_error *err);
-qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err);
-qk_status embedded_retry(qk_store *base, qk_id job, qk_error *err);
+qk_status embedded_cancel(qk_store *base, qk_status *statuses, const qk_id *jobs, size_t count,
+                          qk_error *err);
+qk_status embedded_retry(qk_store *base, qk_status *statuses, const qk_id *jobs, size_t count,
+                         qk_error *err);
 qk_status embedded_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err);
 qk_status embedded_pause(qk_store *base, const char *queue, bool paused, qk_error *err);
 qk_status embedded_limit(qk_store *base, const char *queue, uint32_t limit, qk_error *err);

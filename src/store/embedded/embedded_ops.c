@@ -208,59 +208,6 @@ qk_status embedded_progress(qk_store *base, const qk_lease *lease, double fracti
     return rc;
 }
 
-qk_status job_error(qk_error *err, qk_status rc, qk_id job, const char *verb)
-{
-    char id[QK_ID_TEXT_SIZE];
-    qk_id_format(id, job);
-    switch (rc) {
-    case QK_ENOTFOUND:
-        return qk__error(err, rc, "no job %s: list the jobs to find its id", id);
-    case QK_ESTATE:
-        return qk__error(err, rc, "job %s cannot be %s in its present state: look at its status",
-                         id, verb);
-    case QK_ENOMEM:
-        return no_memory(err);
-    default:
-        return rc;
-    }
-}
-
-/* QK_ESTATE if the job ended long ago, QK_ENOTFOUND if it never was. Without `lock`. */
-static qk_status ended_or_unknown(struct embedded *store, qk_id job, qk_error *err)
-{
-    qk__row_set set = { NULL, 0, NULL };
-    qk_status rc = borrow_database(store, err);
-    if (rc == QK_OK) {
-        rc = qk__reader_ended(store->reader, &set, job, err);
-        return_database(store);
-    }
-    if (rc == QK_OK) {
-        rc = set.count > 0 ? QK_ESTATE : QK_ENOTFOUND;
-    }
-    qk__row_set_dispose(&set);
-    return rc;
-}
-
-qk_status embedded_cancel(qk_store *base, qk_id job, qk_error *err)
-{
-    struct embedded *store = embedded_of(base);
-    qk_status rc = enter_to_write(store, err);
-    if (rc != QK_OK) {
-        return rc;
-    }
-    rc = qk__engine_cancel(store->engine, embedded_now(store), job);
-    bool unknown = rc == QK_ENOTFOUND;
-    announce(store);
-    if (rc == QK_OK) {
-        rc = wait_durable(store, present_gate(store), err);
-    }
-    leave(store);
-    if (unknown) {
-        rc = ended_or_unknown(store, job, err);
-    }
-    return job_error(err, rc, job, "cancelled");
-}
-
 /* With `lock` held: what was changed is announced, waited for, and the store left. */
 static qk_status settings_changed(struct embedded *store, qk_status rc, qk_error *err)
 {

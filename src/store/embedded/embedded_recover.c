@@ -10,8 +10,12 @@
 
 #include "util/error.h"
 
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct replay {
     qk__engine *engine;
@@ -116,6 +120,26 @@ static qk_status load(struct embedded *store, qk__engine **out, const qk__held_c
     return QK_OK;
 }
 
+/* Workers of this machine whose process is no more; others will not be heard of and go then. */
+static bool is_dead(void *user, const char *told)
+{
+    const char *host = user;
+    json_t *json = json_loads(told, 0, NULL);
+    const char *name = json_string_value(json_object_get(json, "host"));
+    json_int_t pid = json_integer_value(json_object_get(json, "pid"));
+    bool dead = name != NULL && strcmp(name, host) == 0 && pid > 0 && pid <= INT32_MAX &&
+                kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+    json_decref(json);
+    return dead;
+}
+
+static void end_dead_workers(const struct embedded *store, qk__engine *engine)
+{
+    char host[65] = "";
+    (void)gethostname(host, sizeof host - 1);
+    qk__engine_end_workers(engine, embedded_now(store), is_dead, host);
+}
+
 qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err)
 {
     qk__engine *engine = NULL;
@@ -123,6 +147,7 @@ qk_status engine_rebuild(struct embedded *store, bool *clean, qk_error *err)
     if (rc != QK_OK) {
         return rc;
     }
+    end_dead_workers(store, engine);
     store->engine = engine;
     store->durable_batch = qk__engine_batch(engine) - 1;
     store->tidy_later = true; /* replaying filled DuckDB's cache */

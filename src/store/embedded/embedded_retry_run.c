@@ -380,31 +380,40 @@ static qk_status apply(struct embedded *store, const struct retrying *r, qk_erro
     return rc == QK_ENOMEM ? no_memory(err) : rc;
 }
 
+/* What each of the nodes opens adds up. */
+static qk_status plan_all(struct picture *picture, enum retry_what what, qk_id run,
+                          const qk_id *nodes, size_t count, qk_error *err)
+{
+    size_t at = plan_find_run(picture, run);
+    qk_status rc = at == QK__NOWHERE ? QK_ENOTFOUND : QK_OK;
+    if (rc == QK_OK && what == RETRY_RUN) {
+        return plan_retry(picture, what, at, QK__NOWHERE, err);
+    }
+    for (size_t i = 0; rc == QK_OK && i < count; i++) {
+        size_t node = plan_find_node(picture, nodes[i]);
+        rc = node == QK__NOWHERE ? QK_ENOTFOUND : plan_retry(picture, what, at, node, err);
+    }
+    return rc;
+}
+
 static qk_status try_retry(struct embedded *store, struct retrying *r, enum retry_what what,
-                           qk_id run, qk_id node, qk_error *err)
+                           qk_id run, const qk_id *nodes, size_t count, qk_error *err)
 {
     qk_status rc = read_picture(store, r, run, err);
-    if (rc != QK_OK) {
-        return rc;
-    }
-    size_t at = plan_find_run(&r->picture, run);
-    size_t which = what == RETRY_RUN ? QK__NOWHERE : plan_find_node(&r->picture, node);
-    if (at == QK__NOWHERE || (what != RETRY_RUN && which == QK__NOWHERE)) {
-        return QK_ENOTFOUND;
-    }
-    rc = plan_retry(&r->picture, what, at, which, err);
+    rc = rc == QK_OK ? plan_all(&r->picture, what, run, nodes, count, err) : rc;
     rc = rc == QK_OK ? read_opened(store, r, err) : rc;
     return rc == QK_OK ? apply(store, r, err) : rc;
 }
 
-qk_status retry_in_run(struct embedded *store, int what, qk_id run, qk_id node, qk_error *err)
+qk_status retry_in_run(struct embedded *store, int what, qk_id run, const qk_id *nodes,
+                       size_t count, qk_error *err)
 {
     struct retrying r = { 0 };
     char text[QK_ID_TEXT_SIZE];
     qk_status rc = QK_EMPTY;
     pthread_mutex_lock(&store->cold);
     for (int i = 0; i < TRIES && rc == QK_EMPTY; i++) {
-        rc = try_retry(store, &r, (enum retry_what)what, run, node, err);
+        rc = try_retry(store, &r, (enum retry_what)what, run, nodes, count, err);
         dispose(&r);
     }
     pthread_mutex_unlock(&store->cold);

@@ -226,7 +226,6 @@ qk_status embedded_run_pause(qk_store *base, qk_id run, bool paused, qk_error *e
 
 qk_status embedded_run_retry(qk_store *base, qk_id run, const qk_id *from, qk_error *err)
 {
-    static const qk_id none;
-    return retry_in_run(embedded_of(base), from == NULL ? RETRY_RUN : RETRY_FROM, run,
-                        from == NULL ? none : *from, err);
+    return retry_in_run(embedded_of(base), from == NULL ? RETRY_RUN : RETRY_FROM, run, from,
+                        from != NULL, err);
 }

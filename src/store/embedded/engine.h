@@ -267,6 +267,11 @@ qk_status qk__engine_held(const qk__engine *engine, qk__held_claim **out, size_t
 /* Call between load and recover for each. Jobs it names are not taken back by recover. */
 void qk__engine_hold(qk__engine *engine, const qk__held_claim *claim);
 
+/* After recover: workers that are dead, by what they told of themselves (JSON: host, pid). The others have
+ * a minute from now to be heard of. */
+void qk__engine_end_workers(qk__engine *engine, qk__now now,
+                            bool (*is_dead)(void *user, const char *told), void *user);
+
 /* Looking, without changing. `row` borrows from the engine until its next call; ext is left out
  * unless `ext` (a buffer that takes its text) is given. */
 bool qk__engine_get(const qk__engine *engine, qk_id id, qk__row *row, qk__buffer *ext);

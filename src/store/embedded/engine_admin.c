@@ -1,9 +1,7 @@
 /*
- * What people do: cancel, retry, pause; and what workers tell of themselves.
+ * What people do: cancel, retry, pause.
  */
 #include "store/embedded/engine_internal.h"
-
-#include "util/buffer.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -289,50 +287,5 @@ qk_status qk__engine_limit(qk__engine *engine, const char *name, uint32_t limit)
         queue->settings_due = true;
         engine->changes++;
     }
-    return QK_OK;
-}
-
-static struct worker *worker_find(qk__engine *engine, uint32_t id)
-{
-    for (size_t i = 0; i < engine->workers.count; i++) {
-        if (engine->workers.items[i].id == id) {
-            return &engine->workers.items[i];
-        }
-    }
-    return NULL;
-}
-
-static char *worker_ext(const qk__worker_info *worker)
-{
-    qk__buffer text;
-    qk__buffer_init(&text, 1u << 20);
-    qk__buffer_text(&text, "{\"host\":");
-    qk__buffer_json_string(&text, worker->host, strlen(worker->host));
-    qk__buffer_printf(&text, ",\"pid\":%d,\"slots\":%d,\"running\":%d,\"queues\":%s}", worker->pid,
-                      worker->slots, worker->running, worker->queues);
-    char *ext = qk__buffer_take(&text);
-    qk__buffer_dispose(&text);
-    return ext;
-}
-
-qk_status qk__engine_worker(qk__engine *engine, qk__now now, const qk__worker_info *info, bool gone)
-{
-    uint32_t id = symbol_make(engine, info->id, strlen(info->id));
-    char *ext = worker_ext(info);
-    if (id == NIL || ext == NULL || !VEC_RESERVE(engine->workers, 1) ||
-        !retire_reserve(engine, 1)) {
-        free(ext);
-        return QK_ENOMEM;
-    }
-    struct worker *worker = worker_find(engine, id);
-    if (worker == NULL) {
-        worker = &engine->workers.items[engine->workers.count++];
-        *worker = (struct worker){ .id = id, .started_us = now.wall_us };
-    }
-    retire(engine, worker->ext);
-    worker->ext = ext;
-    worker->beat_us = now.wall_us;
-    worker->gone = gone;
-    worker->due = true;
     return QK_OK;
 }

@@ -87,17 +87,39 @@ static bool claim_one(qk__engine *engine, qk__now now, uint32_t index, uint32_t 
 
 #define KINDS_ON_STACK 64
 
-static size_t find_kinds(const qk__engine *engine, const qk__claim_request *request,
-                         uint32_t *kinds)
+/* The kinds of a request that are known here, however many. */
+struct kinds {
+    uint32_t few[KINDS_ON_STACK];
+    uint32_t *items; /* `few`, or malloc'd */
+    size_t count;
+};
+
+static void kinds_dispose(struct kinds *kinds)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < request->kind_count && count < KINDS_ON_STACK; i++) {
+    if (kinds->items != kinds->few) {
+        free(kinds->items);
+    }
+}
+
+/* False: out of memory. */
+static bool find_kinds(const qk__engine *engine, const qk__claim_request *request,
+                       struct kinds *kinds)
+{
+    kinds->count = 0;
+    kinds->items = kinds->few;
+    if (request->kinds == NULL) {
+        return true;
+    }
+    if (request->kind_count > KINDS_ON_STACK) {
+        kinds->items = malloc(request->kind_count * sizeof *kinds->items);
+    }
+    for (size_t i = 0; kinds->items != NULL && i < request->kind_count; i++) {
         uint32_t symbol = symbol_find(engine, request->kinds[i], strlen(request->kinds[i]));
         if (symbol != NIL) {
-            kinds[count++] = symbol;
+            kinds->items[kinds->count++] = symbol;
         }
     }
-    return count;
+    return kinds->items != NULL;
 }
 
 /* Claim admission: whatever keeps a queue's ready jobs from being handed out is decided here. */
@@ -108,12 +130,12 @@ static bool admits(const struct queue *queue)
 }
 
 static bool may_claim(const qk__engine *engine, const struct job *job,
-                      const qk__claim_request *request, const uint32_t *kinds, size_t kind_count)
+                      const qk__claim_request *request, const struct kinds *kinds)
 {
     uint32_t route = policy_of(engine, job)->route;
     bool wanted = request->kinds == NULL;
-    for (size_t i = 0; i < kind_count && !wanted; i++) {
-        wanted = kinds[i] == route;
+    for (size_t i = 0; i < kinds->count && !wanted; i++) {
+        wanted = kinds->items[i] == route;
     }
     return wanted && (job->flags & JF_IN_LANE) != 0 && admits(queue_of(engine, job));
 }
@@ -132,9 +154,8 @@ static int by_rank(const void *a, const void *b)
 
 /* Ready jobs of one run's nodes that are in memory, appended; false: out of memory. */
 static bool add_candidates(const qk__engine *engine, const struct run *run,
-                           const qk__claim_request *request, const uint32_t *kinds,
-                           size_t kind_count, struct candidate **items, size_t *count,
-                           size_t *capacity)
+                           const qk__claim_request *request, const struct kinds *kinds,
+                           struct candidate **items, size_t *count, size_t *capacity)
 {
     if (run->held ||
         !vec_reserve((void **)items, capacity, *count + run->node_count, sizeof **items)) {
@@ -142,8 +163,7 @@ static bool add_candidates(const qk__engine *engine, const struct run *run,
     }
     for (size_t i = 0; i < run->node_count; i++) {
         const struct job *job = job_at(engine, run->nodes[i]);
-        if (job->used && job->run == run->index &&
-            may_claim(engine, job, request, kinds, kind_count)) {
+        if (job->used && job->run == run->index && may_claim(engine, job, request, kinds)) {
             uint64_t rank = (uint64_t)(QK_PRIORITY_MAX - job->priority) << 56 | job->seq;
             (*items)[(*count)++] = (struct candidate){ rank, run->nodes[i] };
         }
@@ -153,10 +173,8 @@ static bool add_candidates(const qk__engine *engine, const struct run *run,
 
 /* Claims of one tree of runs look at its nodes in memory: rare beside claims of queues. */
 static size_t claim_in_tree(qk__engine *engine, qk__now now, const qk__claim_request *request,
-                            uint32_t worker, qk__grant *grants)
+                            const struct kinds *kinds, uint32_t worker, qk__grant *grants)
 {
-    uint32_t kinds[KINDS_ON_STACK];
-    size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
     struct candidate *items = NULL;
     size_t found = 0;
     size_t capacity = 0;
@@ -165,8 +183,7 @@ static size_t claim_in_tree(qk__engine *engine, qk__now now, const qk__claim_req
     for (size_t i = 0; good && i < engine->runs.count; i++) {
         const struct run *run = engine->runs.items[i];
         if (run != NULL && memcmp(run->root.bytes, request->root_run.bytes, 16) == 0) {
-            good =
-                add_candidates(engine, run, request, kinds, kind_count, &items, &found, &capacity);
+            good = add_candidates(engine, run, request, kinds, &items, &found, &capacity);
         }
     }
     if (found > 1) {
@@ -204,28 +221,15 @@ static size_t claimed_before(qk__engine *engine, const qk__claim_request *reques
     return count;
 }
 
-size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request *request,
-                        qk__grant *grants)
+static size_t claim_from_queues(qk__engine *engine, qk__now now, const qk__claim_request *request,
+                                const struct kinds *kinds, uint32_t worker, qk__grant *grants)
 {
-    uint32_t kinds[KINDS_ON_STACK];
     size_t count = 0;
-    qk__engine_tick(engine, now);
-    if (request->again && request->holder.peer != 0 &&
-        (count = claimed_before(engine, request, grants)) > 0) {
-        return count;
-    }
-    size_t kind_count = request->kinds == NULL ? 0 : find_kinds(engine, request, kinds);
-    uint32_t worker = symbol_make(engine, request->worker_id, strlen(request->worker_id));
-    if (worker != NIL && !qk_id_is_none(request->root_run)) {
-        count = claim_in_tree(engine, now, request, worker, grants);
-        settle_dependents(engine, now);
-        return count;
-    }
-    for (size_t i = 0; worker != NIL && i < request->queue_count; i++) {
+    for (size_t i = 0; i < request->queue_count; i++) {
         const struct queue *queue = queue_find(engine, request->queues[i]);
         while (queue != NULL && admits(queue) && count < request->max) {
-            uint32_t index =
-                lane_best(engine, queue, request->kinds == NULL ? NULL : kinds, kind_count);
+            uint32_t index = lane_best(engine, queue, request->kinds == NULL ? NULL : kinds->items,
+                                       kinds->count);
             if (index == NIL || !claim_one(engine, now, index, worker, request)) {
                 break;
             }
@@ -233,6 +237,27 @@ size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request
                        &grants[count++]);
         }
     }
+    return count;
+}
+
+size_t qk__engine_claim(qk__engine *engine, qk__now now, const qk__claim_request *request,
+                        qk__grant *grants)
+{
+    struct kinds kinds;
+    size_t count = 0;
+    qk__engine_tick(engine, now);
+    if (request->again && request->holder.peer != 0 &&
+        (count = claimed_before(engine, request, grants)) > 0) {
+        return count;
+    }
+    uint32_t worker = symbol_make(engine, request->worker_id, strlen(request->worker_id));
+    if (worker == NIL || !find_kinds(engine, request, &kinds)) {
+        return 0;
+    }
+    count = qk_id_is_none(request->root_run)
+                ? claim_from_queues(engine, now, request, &kinds, worker, grants)
+                : claim_in_tree(engine, now, request, &kinds, worker, grants);
+    kinds_dispose(&kinds);
     settle_dependents(engine, now); /* runs whose first job started */
     return count;
 }
@@ -486,6 +511,7 @@ static void tick_leases(qk__engine *engine, qk__now now)
 void qk__engine_tick(qk__engine *engine, qk__now now)
 {
     tick_leases(engine, now);
+    workers_tick(engine, now);
     if (engine->delayed.count > 0) {
         tick_delayed(engine, now);
         settle_dependents(engine, now);

@@ -67,9 +67,7 @@ void qk__engine_carry_start(qk__engine *engine)
         struct queue *queue = engine->queues.items[i];
         queue->settings_due |= queue->paused || queue->settings != NULL;
     }
-    for (size_t i = 0; i < engine->workers.count; i++) {
-        engine->workers.items[i].due = true;
-    }
+    workers_carry(engine);
 }
 
 bool qk__engine_carrying(const qk__engine *engine)

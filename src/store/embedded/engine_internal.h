@@ -14,6 +14,10 @@
 #define NIL UINT32_MAX
 #ifndef CHUNK_BITS /* the simulation is also built with small ones, so that the slab grows */
 #define CHUNK_BITS 12
+/* engine_workers.c */
+void workers_tick(qk__engine *engine, qk__now now);
+void workers_carry(qk__engine *engine); /* into the journal that is written now */
+
 #endif
 #define CHUNK_JOBS (1u << CHUNK_BITS)
 #define PRIORITIES (QK_PRIORITY_MAX + 1)
@@ -176,6 +180,7 @@ struct worker {
     uint32_t id; /* symbol */
     char *ext;
     int64_t started_us, beat_us;
+    int64_t heard_us; /* monotonic; when it beat last, or was loaded */
     bool gone, due;
 };
 
@@ -207,6 +212,7 @@ struct qk__engine {
     VEC(struct queue *) queues;
     VEC(struct lease_list) leases;
     VEC(struct worker) workers;
+    int64_t workers_due_us; /* monotonic; when they are looked at for silence */
     VEC(uint32_t) delayed; /* heap by execute_after */
     VEC(uint32_t) dirty, fresh, ended; /* since the last cut */
     VEC(uint32_t) doomed; /* heap by depth: to be skipped by the event under way */

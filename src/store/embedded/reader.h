@@ -93,6 +93,10 @@ qk_status qk__reader_node(qk__reader *reader, qk__row_set *out, qk_id run, const
 qk_status qk__reader_ended_full(qk__reader *reader, qk__row_set *out, const qk_id *ids,
                                 size_t count, qk_error *err);
 
+/* Parents of these jobs from the tables: id, related. One query for all. */
+qk_status qk__reader_parents_many(qk__reader *reader, qk__row_set *out, const qk_id *ids,
+                                  size_t count, qk_error *err);
+
 /* Ended jobs as upstream: id, node, status, attempt, result unless it is large (seq: its length). */
 qk_status qk__reader_upstream(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
                               qk_error *err);

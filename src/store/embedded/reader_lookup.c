@@ -118,6 +118,17 @@ qk_status qk__reader_ended_full(qk__reader *reader, qk__row_set *out, const qk_i
                      ids, count, err);
 }
 
+qk_status qk__reader_parents_many(qk__reader *reader, qk__row_set *out, const qk_id *ids,
+                                  size_t count, qk_error *err)
+{
+    return fetch_ids(reader, out,
+                     "SELECT id, related FROM (SELECT child AS id, parent AS related FROM edges) "
+                     "WHERE " THESE_IDS " UNION "
+                     "SELECT id, related FROM journal_a WHERE op = 5 AND " THESE_IDS " UNION "
+                     "SELECT id, related FROM journal_b WHERE op = 5 AND " THESE_IDS,
+                     ids, count, err);
+}
+
 qk_status qk__reader_upstream(qk__reader *reader, qk__row_set *out, const qk_id *ids, size_t count,
                               qk_error *err)
 {

@@ -58,23 +58,6 @@ static qk_status remote_flush(qk_store *base, qk_error *err)
     return QK_OK;
 }
 
-static qk_status change_job(qk_store *base, qk_id job, const char *verb, qk_error *err)
-{
-    char id[QK_ID_TEXT_SIZE], path[PATH_ROOM];
-    snprintf(path, sizeof(path), "/api/v1/jobs/%s/%s", qk_id_format(id, job), verb);
-    return remote_post(remote_of(base), path, NULL, NULL, err);
-}
-
-static qk_status remote_cancel(qk_store *base, qk_id job, qk_error *err)
-{
-    return change_job(base, job, "cancel", err);
-}
-
-static qk_status remote_retry(qk_store *base, qk_id job, qk_error *err)
-{
-    return change_job(base, job, "retry", err);
-}
-
 /* Every byte escaped: names of queues may hold anything. */
 static void queue_path(char path[PATH_ROOM], const char *queue, const char *verb)
 {

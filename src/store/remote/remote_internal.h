@@ -84,6 +84,10 @@ qk_status remote_extend(qk_store *base, qk_status *statuses, const qk_lease *lea
                         int64_t extend_us, qk_error *err);
 qk_status remote_progress(qk_store *base, const qk_lease *lease, double fraction,
                           const char *message, qk_error *err);
+qk_status remote_cancel(qk_store *base, qk_status *statuses, const qk_id *jobs, size_t count,
+                        qk_error *err);
+qk_status remote_retry(qk_store *base, qk_status *statuses, const qk_id *jobs, size_t count,
+                       qk_error *err);
 qk_status remote_purge(qk_store *base, size_t *out, const qk_job_filter *filter, qk_error *err);
 qk_status remote_get_job(qk_store *base, qk_job **out, qk_id job, qk_error *err);
 qk_status remote_list(qk_store *base, qk_job_list **out, const qk_job_filter *filter,

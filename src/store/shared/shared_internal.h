@@ -106,15 +106,20 @@ qk_status shared_change(struct shared *s, shared_fn fn, void *args, enum repeat 
         return store->ops->slot(store, __VA_ARGS__, err);                                          \
     }
 
-/* shared_ops.c, shared_claims.c, shared_rows.c */
+/* shared_ops.c, shared_claims.c, shared_change.c, shared_rows.c */
 extern const struct qk_store_ops shared_ops;
 qk_status shared_enqueue(qk_store *base, qk_enqueued *out, const qk__new_job *jobs, size_t count,
                          qk_error *err);
 qk_status shared_claim(qk_store *base, qk_claims **out, const qk__claim_request *request,
                        qk_error *err);
+qk_status shared_cancel(qk_store *base, qk_status *statuses, const qk_id *jobs, size_t count,
+                        qk_error *err);
+qk_status shared_retry(qk_store *base, qk_status *statuses, const qk_id *jobs, size_t count,
+                       qk_error *err);
 void shared_interrupt(qk_store *base, const char *worker_id, bool on);
 qk_status shared_rows_open(qk_store *base, qk_rows **out, const char *sql, int64_t timeout_us,
                            qk_error *err);
+bool shared_owns(qk_store *base);
 void shared_stop(qk_store *base);
 void shared_close(qk_store *base);
 

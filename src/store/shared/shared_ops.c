@@ -61,42 +61,6 @@ static qk_status shared_progress(qk_store *base, const qk_lease *lease, double f
     return shared_run(shared_of(base), do_progress, &args, REPEAT, err);
 }
 
-struct cancel_args {
-    qk_id job;
-};
-
-/* The first attempt may have done it: then the job is as it was wanted. */
-static qk_status do_cancel(struct inner *inner, void *args, unsigned lost, qk_error *err)
-{
-    const struct cancel_args *a = args;
-    qk_store *store = inner->store;
-    qk_job *job = NULL;
-    qk_status rc = store->ops->cancel(store, a->job, err);
-    if (rc == QK_ESTATE && lost && store->ops->get(store, &job, a->job, NULL) == QK_OK) {
-        if (job->status == QK_JOB_CANCELLED)
-            rc = QK_OK;
-        qk_job_free(job);
-    }
-    return rc;
-}
-
-static qk_status shared_cancel(qk_store *base, qk_id job, qk_error *err)
-{
-    struct cancel_args args = { job };
-    return shared_change(shared_of(base), do_cancel, &args, REPEAT, err);
-}
-
-struct retry_args {
-    qk_id job;
-};
-FORWARD(retry, a->job)
-
-static qk_status shared_retry(qk_store *base, qk_id job, qk_error *err)
-{
-    struct retry_args args = { job };
-    return shared_change(shared_of(base), do_retry, &args, ASK, err);
-}
-
 struct purge_args {
     size_t *out;
     const qk_job_filter *filter;
@@ -342,5 +306,6 @@ const struct qk_store_ops shared_ops = {
     .release = shared_release,
     .changes = shared_changes,
     .wait_fd = shared_wait_fd,
+    .owns = shared_owns,
     .stop = shared_stop,
 };

@@ -78,6 +78,15 @@ void shared_retire(struct shared *s, uint64_t generation)
     }
 }
 
+bool shared_owns(qk_store *base)
+{
+    struct shared *s = shared_of(base);
+    pthread_mutex_lock(&s->lock);
+    bool owns = s->inner && s->inner->owner;
+    pthread_mutex_unlock(&s->lock);
+    return owns;
+}
+
 bool shared_is_interrupted(struct shared *s, const char *worker_id)
 {
     bool found = false;
@@ -142,7 +151,7 @@ qk_status shared_run(struct shared *s, shared_fn fn, void *args, enum repeat rep
         bool gone = is_gone(inner, rc, &problem, &unanswered);
         shared_unuse(inner);
         if (!gone || shared_now_us() >= deadline || is_stopping(s)) {
-            if (rc && err)
+            if (err && (rc || problem.code)) /* of a batch: why the first was refused */
                 *err = problem;
             return rc;
         }
