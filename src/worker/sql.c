@@ -19,6 +19,7 @@
 #include "util/frame.h"
 #include "worker/clean.h"
 #include "worker/sql_children.h"
+#include "worker/sql_values.h"
 
 #define GRACE_US 5000000 /* between the interrupt and the kill */
 #define STARTS_MAX 3 /* of processes that end before the task began */
@@ -29,6 +30,7 @@ typedef struct sql_task {
     qk__sql_child *child;
     int fd;
     char *database, *folder; /* canonical; database "": in memory */
+    char *request; /* with a workflow's values; NULL: the payload */
     bool started, told;
     int64_t kill_us; /* machine's clock */
 } sql_task;
@@ -130,6 +132,23 @@ static qk_status read_payload(sql_task *task, const qk_claimed *claim, qk_error 
         rc = resolve_database(task, database, err);
     json_decref(payload);
     return rc;
+}
+
+/* Only what is wrong with the payload or a value will be wrong at the next attempt as well. */
+static bool prepare(sql_task *task, qk_outcome *outcome)
+{
+    qk_error err = QK_ERROR_INIT;
+    qk_status rc = read_payload(task, task->slot->task.claim, &err);
+
+    if (rc == QK_OK)
+        rc = qk__sql_request(&task->request, &task->slot->task, &err);
+    if (rc == QK_EINVAL) {
+        fail(outcome, "%s", err.message);
+        outcome->permanent = true;
+    } else if (rc != QK_OK) {
+        give_back(task, outcome, err.message);
+    }
+    return rc == QK_OK;
 }
 
 /* --- the conversation -------------------------------------------------------------------------- */
@@ -251,7 +270,8 @@ static bool run_once(sql_task *task, qk_outcome *outcome)
         return true;
     task->started = task->told = false;
     /* If it cannot take this in it is gone, which the conversation will notice. */
-    (void)qk__frame_send(task->fd, QK__SQL_REQUEST, claim->payload, claim->payload_length, NULL);
+    (void)qk__frame_send(task->fd, QK__SQL_REQUEST, task->request ? task->request : claim->payload,
+                         task->request ? strlen(task->request) : claim->payload_length, NULL);
     bool known = converse(task, outcome);
     close(task->fd);
     qk__sql_child_release(children, task->child);
@@ -261,20 +281,13 @@ static bool run_once(sql_task *task, qk_outcome *outcome)
 void qk__sql_run(qk__slot *slot, qk_outcome *outcome)
 {
     sql_task task = { .slot = slot, .fd = -1 };
-    qk_error err = QK_ERROR_INIT;
-    qk_status rc = read_payload(&task, slot->task.claim, &err);
-    bool known = rc != QK_OK;
+    bool known = !prepare(&task, outcome);
 
-    if (rc == QK_ENOMEM) {
-        give_back(&task, outcome, err.message);
-    } else if (rc != QK_OK) {
-        fail(outcome, "%s", err.message);
-        outcome->permanent = true;
-    }
     for (int starts = 0; !known && starts < STARTS_MAX; starts++)
         known = run_once(&task, outcome);
     if (!known)
         fail(outcome, "no SQL process could be started: try %s by hand", "queuack-sql");
     free(task.database);
     free(task.folder);
+    free(task.request);
 }
