@@ -17,6 +17,7 @@
 #include "sql/protocol.h"
 #include "util/error.h"
 #include "util/frame.h"
+#include "util/json.h"
 #include "worker/clean.h"
 #include "worker/sql_children.h"
 #include "worker/sql_values.h"
@@ -161,12 +162,42 @@ static qk__cut_reason cut_reason(qk__slot *slot)
     return reason;
 }
 
+static void fail_masked(const sql_task *task, qk_outcome *outcome, const char *text)
+{
+    char *masked = task->request ? qk__sql_mask(&task->slot->task, text) : NULL;
+
+    if (task->request && !masked)
+        fail(outcome, "the statement failed, and there is no memory for its message");
+    else
+        fail(outcome, "%s", masked ? masked : text);
+    free(masked);
+}
+
 static void fail_statement(const sql_task *task, qk_outcome *outcome, const char *text)
 {
     if (cut_reason(task->slot) == QK__CUT_TIMEOUT)
         fail(outcome, "timeout after %g s", (double)task->slot->task.claim->timeout.us / 1e6);
     else
-        fail(outcome, "%s", text);
+        fail_masked(task, outcome, text);
+}
+
+/* A result that is no JSON without its secrets (one is a number, say) is not kept. */
+static void succeed(const sql_task *task, qk_outcome *outcome, qk__frame *frame)
+{
+    char *masked = task->request ? qk__sql_mask(&task->slot->task, frame->payload) : NULL;
+
+    outcome->verdict = QK_VERDICT_ACK;
+    if (!task->request) {
+        outcome->result = frame->payload;
+        frame->payload = NULL;
+    } else if (masked && qk__json_check(masked, strlen(masked), NULL) == QK_OK) {
+        outcome->result = masked;
+        masked = NULL;
+    } else {
+        fail(outcome, "the result holds a secret: leave it out of the last statement");
+        outcome->permanent = true;
+    }
+    free(masked);
 }
 
 /* True once the outcome is known. Takes over what it needs of the frame. */
@@ -180,9 +211,7 @@ static bool take_answer(sql_task *task, qk_outcome *outcome, qk__frame *frame)
         qk_task_progress(&task->slot->task, strtod(frame->payload, NULL), NULL, NULL);
         return false;
     case QK__SQL_RESULT:
-        outcome->verdict = QK_VERDICT_ACK;
-        outcome->result = frame->payload;
-        frame->payload = NULL;
+        succeed(task, outcome, frame);
         return true;
     case QK__SQL_BUSY:
         give_back(task, outcome, frame->payload);

@@ -10,6 +10,7 @@
 #include "dag/template.h"
 #include "util/error.h"
 #include "util/json.h"
+#include "worker/mask.h"
 #include "worker/values.h"
 
 static qk_status no_memory(qk_error *err)
@@ -142,4 +143,43 @@ qk_status qk__sql_request(char **out, qk_task *task, qk_error *err)
     qk__buffer_dispose(&text);
     qk__values_dispose(&values);
     return rc;
+}
+
+static bool find_secrets(qk__secrets *out, const qk_task *task)
+{
+    const qk_claimed *claim = task->claim;
+    qk__json_span list, item;
+    bool good = true;
+    qk__json_span workflow = qk__values_find(claim->payload, claim->payload_length);
+    if (!workflow.length || !qk__json_find(&list, workflow, "secrets", 7) || *list.at != '[')
+        return true;
+    qk__json_walk walk = qk__json_enter(list);
+    while (good && qk__json_element(&walk, &item)) {
+        char *name = *item.at == '"' ? malloc(item.length) : NULL;
+        if (name) {
+            size_t length = qk__json_decode(name, item);
+            const char *value = qk__pool_variable(task->slot->pool, name, length);
+            good = !value || qk__secrets_add(out, value);
+        } else {
+            good = *item.at != '"';
+        }
+        free(name);
+    }
+    return good;
+}
+
+char *qk__sql_mask(const qk_task *task, const char *text)
+{
+    qk__secrets secrets = { NULL, 0 };
+    qk__buffer out, held;
+    char *masked = NULL;
+    qk__buffer_init(&out, SIZE_MAX / 2);
+    qk__buffer_init(&held, SIZE_MAX / 2);
+    qk__buffer_text(&out, "");
+    if (find_secrets(&secrets, task) && qk__mask(&out, &held, &secrets, text, strlen(text), true))
+        masked = qk__buffer_take(&out);
+    qk__buffer_dispose(&held);
+    qk__buffer_dispose(&out);
+    qk__secrets_dispose(&secrets);
+    return masked;
 }

@@ -13,5 +13,7 @@
  * the payload is wrong: it will be at the next attempt too), QK_ENOMEM, and what the store says.
  */
 qk_status qk__sql_request(char **out, qk_task *task, qk_error *err);
+/* The text with *** for the secrets that the task's workflow names; free() it. NULL: out of memory. */
+char *qk__sql_mask(const qk_task *task, const char *text);
 
 #endif

@@ -52,4 +52,18 @@ result_of given
 json "unless default() gives another" 'd[0]["result"]["first"] == [{"x": 7}]'
 result_of outside
 json "files outside the folder stay shut" 'd[0]["status"] in ("failed", "dead")'
+
+cat >secret.yaml <<'YAML'
+secrets: [API_TOKEN]
+tasks:
+  told: {sql: "SELECT ${env.API_TOKEN} AS x, length(${env.API_TOKEN}) AS n"}
+  error: {sql: "SELECT ${env.API_TOKEN}::INTEGER"}
+YAML
+API_TOKEN='s3same"open' run run secret.yaml
+exits "an error that holds a secret" 1
+result_of told
+json "secrets reach the statement, not its result" 'd[0]["result"]["first"] == [{"x": "***", "n": 11}]'
+result_of error
+json "nor the error" '"***" in d[0]["error"] and "s3same" not in d[0]["error"]'
+is "nor the store" "$(cat "$DIR"/q.duckdb* | grep -c s3same)" 0
 finish
