@@ -316,14 +316,23 @@ void qk__pool_stop(qk_worker *pool, bool hard)
         qk__keeper_kick(pool);
 }
 
+static void join_slot(qk_worker *pool, qk__slot *slot)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool started = slot->thread_state != QK__THREAD_NONE;
+    pthread_mutex_unlock(&pool->lock);
+    if (started)
+        pthread_join(slot->thread, NULL);
+    pthread_mutex_lock(&pool->lock);
+    slot->thread_state = QK__THREAD_NONE;
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /* Joins what was started, in order. No slot can be made meanwhile: the pool is stopping. */
 static void join(qk_worker *pool, bool hurry)
 {
-    for (int i = 0; i < atomic_load(&pool->slot_count); i++) {
-        if (pool->slots[i]->thread_state != QK__THREAD_NONE)
-            pthread_join(pool->slots[i]->thread, NULL);
-        pool->slots[i]->thread_state = QK__THREAD_NONE;
-    }
+    for (int i = 0; i < atomic_load(&pool->slot_count); i++)
+        join_slot(pool, pool->slots[i]);
     qk__ferry_finish(pool);
     pthread_mutex_lock(&pool->keeper_lock);
     pool->keeper_finish = true;

@@ -17,8 +17,10 @@
 #include "sql/protocol.h"
 #include "util/error.h"
 #include "util/frame.h"
+#include "util/json.h"
 #include "worker/clean.h"
 #include "worker/sql_children.h"
+#include "worker/sql_values.h"
 
 #define GRACE_US 5000000 /* between the interrupt and the kill */
 #define STARTS_MAX 3 /* of processes that end before the task began */
@@ -29,6 +31,7 @@ typedef struct sql_task {
     qk__sql_child *child;
     int fd;
     char *database, *folder; /* canonical; database "": in memory */
+    char *request; /* with a workflow's values; NULL: the payload */
     bool started, told;
     int64_t kill_us; /* machine's clock */
 } sql_task;
@@ -132,14 +135,61 @@ static qk_status read_payload(sql_task *task, const qk_claimed *claim, qk_error 
     return rc;
 }
 
+/* Only what is wrong with the payload or a value will be wrong at the next attempt as well. */
+static bool prepare(sql_task *task, qk_outcome *outcome)
+{
+    qk_error err = QK_ERROR_INIT;
+    qk_status rc = read_payload(task, task->slot->task.claim, &err);
+
+    if (rc == QK_OK)
+        rc = qk__sql_request(&task->request, &task->slot->task, &err);
+    if (rc == QK_EINVAL) {
+        fail(outcome, "%s", err.message);
+        outcome->permanent = true;
+    } else if (rc != QK_OK) {
+        give_back(task, outcome, err.message);
+    }
+    return rc == QK_OK;
+}
+
 /* --- the conversation -------------------------------------------------------------------------- */
+
+static void fail_masked(const sql_task *task, qk_outcome *outcome, const char *text)
+{
+    char *masked = task->request ? qk__sql_mask(&task->slot->task, text) : NULL;
+
+    if (task->request && !masked)
+        fail(outcome, "the statement failed, and there is no memory for its message");
+    else
+        fail(outcome, "%s", masked ? masked : text);
+    free(masked);
+}
 
 static void fail_statement(const sql_task *task, qk_outcome *outcome, const char *text)
 {
     if (qk__slot_cut_reason(task->slot) == QK__CUT_TIMEOUT)
         fail(outcome, "timeout after %g s", (double)task->slot->task.claim->timeout.us / 1e6);
     else
-        fail(outcome, "%s", text);
+        fail_masked(task, outcome, text);
+}
+
+/* A result that is no JSON without its secrets (one is a number, say) is not kept. */
+static void succeed(const sql_task *task, qk_outcome *outcome, qk__frame *frame)
+{
+    char *masked = task->request ? qk__sql_mask(&task->slot->task, frame->payload) : NULL;
+
+    outcome->verdict = QK_VERDICT_ACK;
+    if (!task->request) {
+        outcome->result = frame->payload;
+        frame->payload = NULL;
+    } else if (masked && qk__json_check(masked, strlen(masked), NULL) == QK_OK) {
+        outcome->result = masked;
+        masked = NULL;
+    } else {
+        fail(outcome, "the result holds a secret: leave it out of the last statement");
+        outcome->permanent = true;
+    }
+    free(masked);
 }
 
 /* True once the outcome is known. Takes over what it needs of the frame. */
@@ -153,9 +203,7 @@ static bool take_answer(sql_task *task, qk_outcome *outcome, qk__frame *frame)
         qk_task_progress(&task->slot->task, strtod(frame->payload, NULL), NULL, NULL);
         return false;
     case QK__SQL_RESULT:
-        outcome->verdict = QK_VERDICT_ACK;
-        outcome->result = frame->payload;
-        frame->payload = NULL;
+        succeed(task, outcome, frame);
         return true;
     case QK__SQL_BUSY:
         give_back(task, outcome, frame->payload);
@@ -243,7 +291,8 @@ static bool run_once(sql_task *task, qk_outcome *outcome)
         return true;
     task->started = task->told = false;
     /* If it cannot take this in it is gone, which the conversation will notice. */
-    (void)qk__frame_send(task->fd, QK__SQL_REQUEST, claim->payload, claim->payload_length, NULL);
+    (void)qk__frame_send(task->fd, QK__SQL_REQUEST, task->request ? task->request : claim->payload,
+                         task->request ? strlen(task->request) : claim->payload_length, NULL);
     bool known = converse(task, outcome);
     close(task->fd);
     qk__sql_child_release(children, task->child);
@@ -253,20 +302,13 @@ static bool run_once(sql_task *task, qk_outcome *outcome)
 void qk__sql_run(qk__slot *slot, qk_outcome *outcome)
 {
     sql_task task = { .slot = slot, .fd = -1 };
-    qk_error err = QK_ERROR_INIT;
-    qk_status rc = read_payload(&task, slot->task.claim, &err);
-    bool known = rc != QK_OK;
+    bool known = !prepare(&task, outcome);
 
-    if (rc == QK_ENOMEM) {
-        give_back(&task, outcome, err.message);
-    } else if (rc != QK_OK) {
-        fail(outcome, "%s", err.message);
-        outcome->permanent = true;
-    }
     for (int starts = 0; !known && starts < STARTS_MAX; starts++)
         known = run_once(&task, outcome);
     if (!known)
         fail(outcome, "no SQL process could be started: try %s by hand", "queuack-sql");
     free(task.database);
     free(task.folder);
+    free(task.request);
 }
