@@ -15,7 +15,7 @@ DRAWING_TESTS = --exclude-regex 'unit.dag.picture|examples.dag.visualise'
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: ## build, and compress a folder of files as durable jobs
+run: ## build, and run a workflow that compresses and checks a folder of files
 	@tools/bootstrap.sh build
 	@tools/build.sh release queuack
 	@examples/make-run/run.sh $(BUILD)/queuack
