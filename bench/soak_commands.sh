@@ -3,7 +3,7 @@
 #
 # usage: bench/soak_commands.sh PROGRAM [COMMANDS] [SLOTS]
 #
-# Prints a line per look (commands done, descriptors, resident KiB, zombies, threads) and fails if
+# Prints a line per look (commands ended, descriptors, resident KiB, zombies, threads) and fails if
 # descriptors or zombies are more at the end than after the first third, or memory is more than a
 # third above it: by then DuckDB has filled what it keeps of the file, and checkpoints make it move
 # up and down. Every tenth command prints, every hundredth fails, so that all paths are trodden.
@@ -24,11 +24,15 @@ awk -v n="$total" 'BEGIN {
 "$queuack" enqueue --quiet --batch "$dir/jobs.jsonl" >/dev/null
 rm "$dir/jobs.jsonl"
 
-mkfifo "$dir/lines"
 began=$(date +%s)
-# Its lines about finished jobs tell how far it is.
-"$queuack" worker --drain -j "$slots" 2>"$dir/lines" >/dev/null &
+"$queuack" worker --quiet --drain -j "$slots" &
 worker=$!
+
+# Through the worker's socket, as anybody asks.
+ended() {
+    "$queuack" --json stats | sed 's/.*"done":\([0-9]*\).*"failed":\([0-9]*\).*/\1 \2/' |
+        awk '{print $1 + $2}'
+}
 
 look() {
     local fds memory threads zombies
@@ -36,19 +40,16 @@ look() {
     memory=$(awk '/^VmRSS/ {print $2}' "/proc/$worker/status")
     threads=$(awk '/^Threads/ {print $2}' "/proc/$worker/status")
     zombies=$(ps -o stat= --ppid "$worker" | grep -c '^Z' || :)
-    printf '%8d done  %4d descriptors  %8d KiB  %3d zombies  %3d threads\n' \
+    printf '%8d ended  %4d descriptors  %8d KiB  %3d zombies  %3d threads\n' \
         "$1" "$fds" "$memory" "$zombies" "$threads"
     last_fds=$fds last_memory=$memory last_zombies=$zombies
 }
 
 every=$((total / 20))
-count=0
 first_fds=
-while read -r line; do
-    case $line in
-    "…"*more) line=${line//[^0-9]/}; count=$((count + line)) ;;
-    *) count=$((count + 1)) ;;
-    esac
+until [ -e "$QUEUACK_DB.sock" ]; do sleep 0.1; done
+while kill -0 "$worker" 2>/dev/null; do
+    count=$(ended)
     if [ "$count" -ge "${next:-$every}" ] && [ "$count" -lt $((total - slots * 50)) ]; then
         look "$count"
         next=$((count + every))
@@ -56,12 +57,14 @@ while read -r line; do
             first_fds=$last_fds first_memory=$last_memory
         }
     fi
-done <"$dir/lines"
+    sleep 1
+done
 code=0
 wait "$worker" || code=$?
 seconds=$(($(date +%s) - began))
 echo "$total commands in $seconds s; the worker ended with $code"
 [ "$code" = 1 ] # some failed, as they should
+[ -n "$first_fds" ] || { echo "it was over before anything was seen: give it more"; exit 1; }
 # Descriptors move by what the slots have open at the moment of the look.
 [ "$last_fds" -le $((first_fds + slots * 8)) ] || { echo "descriptors grew: $first_fds to $last_fds"; exit 1; }
 [ "$last_zombies" -le "$slots" ] || { echo "$last_zombies zombies"; exit 1; }

@@ -113,8 +113,10 @@ qk_status cli_parse_int(int *out, const char *what, const char *text, int min, i
     char *end = NULL;
     errno = 0;
     long value = strtol(text, &end, 10);
-    if (end == text || *end || isspace((unsigned char)*text) || errno || value < min || value > max)
-        return max == INT_MAX
+    bool number = end != text && !*end && !isspace((unsigned char)*text);
+    if (!number || errno || value < min || value > max)
+        return max == INT_MAX &&
+                       !(number && value > max) /* the limit is of no interest until then */
                    ? cli_error(err, QK_EINVAL,
                                "%s must be a whole number from %d: \"%.60s\" is not", what, min,
                                text)

@@ -141,6 +141,8 @@ json "its job is given back and lost no attempt" 'd["status"] == "pending" and d
 
 refuses "no slots" 2 "-j" worker -j 0
 refuses "too many slots" 2 "-j" worker -j 100000
+refuses "a number that is too large says what is not" 2 "from 1 to 2147483647" \
+    enqueue --max-attempts 99999999999999999999 k
 refuses "a weight that is no number" 2 "weight" worker -q a=x
 refuses "a queue without a name" 2 "empty" worker -q ''
 finish
