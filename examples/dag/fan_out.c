@@ -33,12 +33,12 @@ static qk_status sum(qk_task *task, void *user, qk_error *err)
 
 static void build(qk_dag *dag)
 {
-    char names[PARTS][16];
+    char names[PARTS][20];
     const char *parts[PARTS];
     qk_error err = QK_ERROR_INIT;
     qk_node_options all = QK_NODE_OPTIONS_INIT;
     for (int i = 0; i < PARTS; i++) {
-        char payload[16];
+        char payload[20];
         snprintf(names[i], sizeof(names[i]), "part %d", i + 1);
         snprintf(payload, sizeof(payload), "%d", i + 1);
         parts[i] = names[i];

@@ -210,8 +210,8 @@ static const char *const always[] = {
 static const char *const ended[] = {
     "SELECT count(*) FROM dag_runs WHERE status <> 'done'",
     "SELECT count(*) FROM jobs WHERE status <> 'done'",
-    "SELECT count(*) FROM jobs WHERE kind = 'dag' AND id NOT IN "
-    "(SELECT parent_job_id FROM dag_runs WHERE parent_job_id IS NOT NULL)",
+    ("SELECT count(*) FROM jobs WHERE kind = 'dag' AND id NOT IN "
+     "(SELECT parent_job_id FROM dag_runs WHERE parent_job_id IS NOT NULL)"),
     "SELECT count(*) FROM (SELECT 1 FROM dag_runs GROUP BY root_run_id HAVING count(*) <> 4)",
     "SELECT count(*) FROM (SELECT 1 FROM jobs GROUP BY dag_run_id HAVING count(*) NOT IN (2, 3))",
 };
