@@ -294,7 +294,9 @@ static void keep_edges(struct retrying *r)
         }
     }
     r->edges.count = kept;
-    qsort(r->edges.rows, r->edges.count, sizeof *r->edges.rows, row_by_id);
+    if (kept > 0) { /* without edges there are no rows either */
+        qsort(r->edges.rows, kept, sizeof *r->edges.rows, row_by_id);
+    }
 }
 
 static qk_status read_parents(struct embedded *store, struct retrying *r, qk_error *err)
