@@ -50,19 +50,6 @@ void run_lines_tail(FILE *out, const char *text, size_t max, const char *prefix)
     }
 }
 
-static void put_path(const run_model *model, size_t task)
-{
-    char *path = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&path, &size);
-    if (!out)
-        return;
-    run_model_path(out, model, task);
-    if (fclose(out) == 0)
-        cli_put_line(stdout, path);
-    free(path);
-}
-
 static void put_clock(qk_time at)
 {
     char time[CLI_TIME_SIZE];
@@ -102,7 +89,7 @@ static void text_of_run(const run_model *model, run_event event, const run_part 
     put_word(started ? "run" : qk_run_status_name(part->status),
              started ? CLI_BOLD : cli_run_colour(part->status));
     if (part->parent != RUN_NONE)
-        put_path(model, part->parent);
+        run_model_put_path(model, part->parent);
     else
         cli_put_line(stdout, part->name);
     if (started && part->parent == RUN_NONE)
@@ -124,7 +111,7 @@ void run_lines_text(void *user, const run_model *model, run_event event, size_t 
     }
     const run_task *task = &model->tasks[index];
     put_word(words[event].word, words[event].colour);
-    put_path(model, index);
+    run_model_put_path(model, index);
     put_details(task, event);
     putchar('\n');
     if (event == RUN_JOB_FAILED || event == RUN_JOB_RETRIED)

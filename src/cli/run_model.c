@@ -455,6 +455,19 @@ void run_model_path(FILE *out, const run_model *model, size_t index)
     fputs(task->name, out);
 }
 
+void run_model_put_path(const run_model *model, size_t task)
+{
+    char *path = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&path, &size);
+    if (!out)
+        return;
+    run_model_path(out, model, task);
+    if (fclose(out) == 0)
+        cli_put_line(stdout, path);
+    free(path);
+}
+
 uint64_t run_model_total(const run_model *model, qk_job_status status)
 {
     uint64_t total = 0;

@@ -117,6 +117,8 @@ void run_model_set(run_model *model, size_t task, qk_job_status status, qk_time 
 
 /* "outer/inner" to a stream. */
 void run_model_path(FILE *out, const run_model *model, size_t task);
+/* The same to standard output, made fit for a terminal. */
+void run_model_put_path(const run_model *model, size_t task);
 /* Over all parts. */
 uint64_t run_model_total(const run_model *model, qk_job_status status);
 

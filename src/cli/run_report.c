@@ -16,19 +16,6 @@
 #define TAIL_LINES 15
 #define PATH_MAX_NODES 12
 
-static void put_path(const run_model *model, size_t task)
-{
-    char *path = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&path, &size);
-    if (!out)
-        return;
-    run_model_path(out, model, task);
-    if (fclose(out) == 0)
-        cli_put_line(stdout, path);
-    free(path);
-}
-
 static void put_head(const run_model *model)
 {
     char took[CLI_TIME_SIZE];
@@ -113,7 +100,7 @@ static void put_slowest(const run_model *model)
     fputs("slowest", stdout);
     for (size_t i = 0; i < count; i++) {
         fputs(i ? ", " : " ", stdout);
-        put_path(model, best[i]);
+        run_model_put_path(model, best[i]);
         printf(" %s", cli_duration_text(took, model->tasks[best[i]].took_us));
     }
     putchar('\n');
@@ -124,7 +111,7 @@ static void put_failure(const run_model *model, size_t index)
     char took[CLI_TIME_SIZE];
     const run_task *task = &model->tasks[index];
     fputs(cli_colour_on(CLI_RED), stdout);
-    put_path(model, index);
+    run_model_put_path(model, index);
     printf(" failed%s", cli_colour_off());
     if (task->took_us >= 0)
         printf(" after %s", cli_duration_text(took, task->took_us));

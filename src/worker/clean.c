@@ -3,6 +3,8 @@
  */
 #include "worker/clean.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,4 +34,16 @@ const char *qk__clean_string(const char *text)
     char *copy = qk__clean_copy(text, strlen(text), STRING_MAX);
 
     return copy ? copy : qk__text_no_memory;
+}
+
+void qk__outcome_fail(qk_outcome *outcome, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    outcome->verdict = QK_VERDICT_FAIL;
+    outcome->error = qk__clean_string(text);
 }

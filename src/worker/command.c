@@ -37,20 +37,6 @@ typedef struct command {
     bool timed; /* when the process started has been noted */
 } command;
 
-static void fail(qk_outcome *outcome, const char *format, ...) QK_PRINTF(2, 3);
-
-static void fail(qk_outcome *outcome, const char *format, ...)
-{
-    char text[2048];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    outcome->verdict = QK_VERDICT_FAIL;
-    outcome->error = qk__clean_string(text);
-}
-
 /* "0.4 message": reports it; what is not a number from 0 to 1 is ignored. */
 static void report_progress(command *command, char *line)
 {
@@ -167,7 +153,7 @@ static void succeed(qk_outcome *outcome, const command *command, const qk__proce
     if (rc == QK_EMPTY)
         result = result_from_output(command, end);
     else if (rc != QK_OK) {
-        fail(outcome, "the result file is not usable: %s", err.message);
+        qk__outcome_fail(outcome, "the result file is not usable: %s", err.message);
         return;
     }
     outcome->verdict = QK_VERDICT_ACK;
@@ -190,15 +176,16 @@ static void fail_exit(qk_outcome *outcome, const command *command, const qk__pro
     const char *name = end->signal ? sigabbrev_np(end->signal) : NULL;
 
     if (!end->known)
-        fail(outcome, "its exit code is lost: the application ignores SIGCHLD or reaps all "
-                      "children");
+        qk__outcome_fail(outcome,
+                         "its exit code is lost: the application ignores SIGCHLD or reaps all "
+                         "children");
     else if (end->signal)
-        fail(outcome, "killed by signal %d (SIG%s)%s", end->signal, name ? name : "?",
-             limit_hint(command, end->signal));
+        qk__outcome_fail(outcome, "killed by signal %d (SIG%s)%s", end->signal, name ? name : "?",
+                         limit_hint(command, end->signal));
     else if (line)
-        fail(outcome, "exit code %d: %.*s", end->exit_code, ERROR_LINE_MAX, line);
+        qk__outcome_fail(outcome, "exit code %d: %.*s", end->exit_code, ERROR_LINE_MAX, line);
     else
-        fail(outcome, "exit code %d", end->exit_code);
+        qk__outcome_fail(outcome, "exit code %d", end->exit_code);
     free(line);
 }
 
@@ -212,7 +199,7 @@ static void judge(qk_outcome *outcome, const command *command, const qk__process
     if (length > 0)
         outcome->log_tail = qk__clean_copy(log, length, QK__LOG_TAIL);
     if (qk__slot_cut_reason(command->slot) == QK__CUT_TIMEOUT)
-        fail(outcome, "timeout after %g s", (double)command->claim->timeout.us / 1e6);
+        qk__outcome_fail(outcome, "timeout after %g s", (double)command->claim->timeout.us / 1e6);
     else if (end->known && end->signal == 0 && end->exit_code == 0)
         succeed(outcome, command, end);
     else
@@ -225,7 +212,7 @@ static void not_started(qk_outcome *outcome, const command *command, qk_status r
                         const qk_error *err)
 {
     if (rc == QK_EINVAL) {
-        fail(outcome, "%s", err->message);
+        qk__outcome_fail(outcome, "%s", err->message);
         return;
     }
     qk__log_write(command->slot->pool->log, QK_LOG_WARN, "worker %s: %s", command->slot->pool->id,

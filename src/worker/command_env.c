@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "util/error.h"
+#include "util/file.h"
 
 /* Set by us alone; a worker that is itself run as a command must not pass its own on. */
 static const char *const ours[] = {
@@ -257,27 +258,10 @@ static qk_status read_all(char **out, size_t *length, int fd, size_t limit, qk_e
     if ((uintmax_t)status.st_size > limit)
         return qk__error(err, QK_ETOOLARGE, "%ju bytes are more than the limit of %zu",
                          (uintmax_t)status.st_size, limit);
-    size_t size = (size_t)status.st_size, got = 0;
-    char *text = malloc(size + 1);
-    if (!text)
-        return qk__error(err, QK_ENOMEM, "out of memory");
-    while (got < size) {
-        ssize_t some = read(fd, text + got, size - got);
-        if (some < 0 && errno == EINTR)
-            continue;
-        if (some < 0) {
-            int number = errno;
-            free(text);
-            return qk__error_errno(err, QK_EIO, number, "it cannot be read");
-        }
-        if (some == 0)
-            break;
-        got += (size_t)some;
-    }
-    text[got] = '\0';
-    *length = got;
-    *out = text;
-    return QK_OK;
+    int number = qk__file_read(out, length, fd, (size_t)status.st_size);
+    return number == 0 ? QK_OK
+                       : qk__error_errno(err, number == ENOMEM ? QK_ENOMEM : QK_EIO, number,
+                                         "it cannot be read");
 }
 
 qk_status qk__command_file_read(char **out, size_t *length, const char *path, size_t limit,

@@ -36,20 +36,6 @@ typedef struct sql_task {
     int64_t kill_us; /* machine's clock */
 } sql_task;
 
-static void fail(qk_outcome *outcome, const char *format, ...) QK_PRINTF(2, 3);
-
-static void fail(qk_outcome *outcome, const char *format, ...)
-{
-    char text[2048];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    outcome->verdict = QK_VERDICT_FAIL;
-    outcome->error = qk__clean_string(text);
-}
-
 static void give_back(const sql_task *task, qk_outcome *outcome, const char *why)
 {
     const qk_worker *pool = task->slot->pool;
@@ -144,7 +130,7 @@ static bool prepare(sql_task *task, qk_outcome *outcome)
     if (rc == QK_OK)
         rc = qk__sql_request(&task->request, &task->slot->task, &err);
     if (rc == QK_EINVAL) {
-        fail(outcome, "%s", err.message);
+        qk__outcome_fail(outcome, "%s", err.message);
         outcome->permanent = true;
     } else if (rc != QK_OK) {
         give_back(task, outcome, err.message);
@@ -159,16 +145,17 @@ static void fail_masked(const sql_task *task, qk_outcome *outcome, const char *t
     char *masked = task->request ? qk__sql_mask(&task->slot->task, text) : NULL;
 
     if (task->request && !masked)
-        fail(outcome, "the statement failed, and there is no memory for its message");
+        qk__outcome_fail(outcome, "the statement failed, and there is no memory for its message");
     else
-        fail(outcome, "%s", masked ? masked : text);
+        qk__outcome_fail(outcome, "%s", masked ? masked : text);
     free(masked);
 }
 
 static void fail_statement(const sql_task *task, qk_outcome *outcome, const char *text)
 {
     if (qk__slot_cut_reason(task->slot) == QK__CUT_TIMEOUT)
-        fail(outcome, "timeout after %g s", (double)task->slot->task.claim->timeout.us / 1e6);
+        qk__outcome_fail(outcome, "timeout after %g s",
+                         (double)task->slot->task.claim->timeout.us / 1e6);
     else
         fail_masked(task, outcome, text);
 }
@@ -186,7 +173,7 @@ static void succeed(const sql_task *task, qk_outcome *outcome, qk__frame *frame)
         outcome->result = masked;
         masked = NULL;
     } else {
-        fail(outcome, "the result holds a secret: leave it out of the last statement");
+        qk__outcome_fail(outcome, "the result holds a secret: leave it out of the last statement");
         outcome->permanent = true;
     }
     free(masked);
@@ -244,7 +231,7 @@ static bool mourn(sql_task *task, qk_outcome *outcome)
     else if (killed)
         give_back(task, outcome, "its process was killed because another statement did not yield");
     else if (task->started)
-        fail(outcome, "the SQL process ended while the statement ran: %s", text);
+        qk__outcome_fail(outcome, "the SQL process ended while the statement ran: %s", text);
     else
         return false;
     return true;
@@ -282,7 +269,7 @@ static bool run_once(sql_task *task, qk_outcome *outcome)
         qk__sql_child_task(&task->child, &task->fd, children, task->database, task->folder, &err);
 
     if (rc == QK_EREFUSED) {
-        fail(outcome, "%s", err.message);
+        qk__outcome_fail(outcome, "%s", err.message);
         outcome->permanent = true;
     } else if (rc != QK_OK) {
         give_back(task, outcome, err.message);
@@ -307,7 +294,7 @@ void qk__sql_run(qk__slot *slot, qk_outcome *outcome)
     for (int starts = 0; !known && starts < STARTS_MAX; starts++)
         known = run_once(&task, outcome);
     if (!known)
-        fail(outcome, "no SQL process could be started: try %s by hand", "queuack-sql");
+        qk__outcome_fail(outcome, "no SQL process could be started: try %s by hand", "queuack-sql");
     free(task.database);
     free(task.folder);
     free(task.request);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/error.h"
+#include "util/file.h"
 #include "workflow/give.h"
 #include "workflow/loading.h"
 
@@ -21,27 +22,10 @@ static qk_status read_all(char **out, size_t *length, int fd, const char *path, 
     if ((uintmax_t)status.st_size > QK_WORKFLOW_BYTES_MAX)
         return qk__error(err, QK_ETOOLARGE, "%s: larger than %zu MiB: split it", path,
                          QK_WORKFLOW_BYTES_MAX >> 20);
-    size_t size = (size_t)status.st_size, got = 0;
-    char *text = malloc(size + 1);
-    if (!text)
-        return qk__error(err, QK_ENOMEM, "out of memory");
-    while (got < size) {
-        ssize_t some = read(fd, text + got, size - got);
-        if (some < 0 && errno == EINTR)
-            continue;
-        if (some < 0) {
-            int number = errno;
-            free(text);
-            return qk__error_errno(err, QK_EIO, number, "%s: cannot be read", path);
-        }
-        if (some == 0)
-            break;
-        got += (size_t)some;
-    }
-    text[got] = '\0';
-    *out = text;
-    *length = got;
-    return QK_OK;
+    int number = qk__file_read(out, length, fd, (size_t)status.st_size);
+    return number == 0 ? QK_OK
+                       : qk__error_errno(err, number == ENOMEM ? QK_ENOMEM : QK_EIO, number,
+                                         "%s: cannot be read", path);
 }
 
 static qk_status read_file(char **out, size_t *length, const char *path, qk_error *err)
