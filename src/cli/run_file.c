@@ -102,12 +102,29 @@ static qk_status load_json(run_file *file, cli *cli, const char *path)
     return rc;
 }
 
+/* Before anything is submitted: only half of it would run. */
+static qk_status refuse_foreach(cli *cli, const qk_workflow *workflow)
+{
+    for (size_t i = 0; i < qk_workflow_task_count(workflow); i++) {
+        qk_workflow_task task;
+        qk_workflow_task_get(&task, workflow, i);
+        if (task.is_foreach)
+            return cli_error(&cli->err, QK_EUNSUPPORTED,
+                             "%s:%d:%d: the foreach of task '%s' is checked, but this version does "
+                             "not run it yet: write a task for each item",
+                             qk_workflow_file(workflow), task.line, task.column, task.name);
+    }
+    return QK_OK;
+}
+
 qk_status run_file_load(run_file *file, cli *cli, const char *path)
 {
     memset(file, 0, sizeof(*file));
     if (is_json(path))
         return load_json(file, cli, path);
     qk_status rc = cli_load_workflow(cli, &file->workflow, path, false);
+    if (!rc)
+        rc = refuse_foreach(cli, file->workflow);
     if (rc)
         return rc;
     file->dag = qk_workflow_dag(file->workflow);

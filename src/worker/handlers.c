@@ -108,26 +108,40 @@ qk__handler *qk__pool_handler(const qk_worker *pool, const char *kind)
     return NULL;
 }
 
+/* Workflow files may hold such tasks; their expansion is not there yet. Better said than waited for. */
+static qk_status refuse_foreach(qk_task *task, void *user, qk_error *err)
+{
+    (void)user;
+    qk_task_permanent(task);
+    return qk__error(err, QK_EUNSUPPORTED, "foreach is not run by this version of Queuack");
+}
+
+static qk_status add_built_in(qk_worker *pool, const char *kind, const qk__handler *handler,
+                              qk_error *err)
+{
+    qk_status rc = add(pool, kind, handler, err);
+    return rc == QK_ECONFLICT ? QK_OK : rc; /* the user's own, or there from an earlier start */
+}
+
 qk_status qk__handlers_seal(qk_worker *pool, qk_error *err)
 {
     const qk__handler command = { .fn = NULL }, sql = { .sql = true };
+    const qk__handler subdag = { .fn = qk__subdag_run, .user = pool };
+    const qk__handler foreach = { .fn = refuse_foreach };
+    qk_status rc = QK_OK;
 
-    if (!pool->no_commands) {
-        qk_status rc = add(pool, "command", &command, err);
-        if (rc != QK_OK && rc != QK_ECONFLICT)
-            return rc;
-    }
-    if (pool->sql) {
-        qk_status rc = add(pool, "sql", &sql, err);
-        if (rc != QK_OK && rc != QK_ECONFLICT)
-            return rc;
-    }
-    if (pool->handler_count == 0 && pool->factory_count == 0)
+    if (!pool->no_commands)
+        rc = add_built_in(pool, "command", &command, err);
+    if (rc == QK_OK && pool->sql)
+        rc = add_built_in(pool, "sql", &sql, err);
+    if (rc == QK_OK && pool->handler_count == 0 && pool->factory_count == 0)
         return qk__error(err, QK_EINVAL,
                          "the worker has no handlers: register one with qk_worker_handle");
-    const qk__handler subdag = { .fn = qk__subdag_run, .user = pool };
-    qk_status rc = add(pool, "dag", &subdag, err);
-    if (rc != QK_OK && rc != QK_ECONFLICT)
+    if (rc == QK_OK)
+        rc = add_built_in(pool, "dag", &subdag, err);
+    if (rc == QK_OK)
+        rc = add_built_in(pool, "foreach", &foreach, err);
+    if (rc != QK_OK)
         return rc;
     qsort(pool->handlers, pool->handler_count, sizeof(*pool->handlers), compare);
     free(pool->kinds);

@@ -141,6 +141,11 @@ on_terminal 80 "$QUEUACK" run --plain good.json
 unlike "--plain leaves the screen alone" "$out" 1049h
 like "and prints lines" "$out" "done +.*first"
 
+printf 'tasks:\n  a: {run: "true"}\n  b: {needs: [a], foreach: [1, 2], run: "echo ${item}"}\n' >each.yaml
+refuses "a foreach, before anything is submitted" 2 "each.yaml:3:3: the foreach of task 'b' .*not run it yet" run each.yaml
+run --json sql "SELECT count(*) AS n FROM dag_runs WHERE name = 'each'"
+json "nothing was" 'd == [{"n": 0}]'
+
 mkfifo started
 cat >long.json <<END
 {"name": "long", "nodes": [
