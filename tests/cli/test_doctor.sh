@@ -15,6 +15,8 @@ P
 q enqueue --quiet --batch many.jsonl >/dev/null
 q enqueue --quiet -q run -- true >/dev/null
 q worker --quiet -q run --drain
+echo '{"nodes": [{"name": "a", "command": ["true"]}, {"name": "b", "command": ["true"], "needs": ["a"]}]}' >two.json
+q run --quiet two.json
 before=$(sums)
 run doctor
 exits "a sound store" 0

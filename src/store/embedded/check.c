@@ -25,8 +25,10 @@ typedef struct rule {
 
 #define BOTH "(FROM main.journal_a UNION ALL FROM main.journal_b)"
 
+_Static_assert(QK__OP_RUN == 9, "the first rule knows the last kind of row");
+
 static const rule rules[] = {
-    { "SELECT count(*) FROM " BOTH " WHERE op > 8 OR batch IS NULL OR op IS NULL",
+    { "SELECT count(*) FROM " BOTH " WHERE op > 9 OR batch IS NULL OR op IS NULL",
       "journal rows are of no known kind" },
     { "SELECT count(*) FROM " BOTH
       " WHERE op <= 1 AND (id IS NULL OR kind IS NULL OR queue IS NULL "
