@@ -26,9 +26,7 @@ static qk_status open_log(qk_job_log **out, cli *cli, const char *job, int attem
     qk_error ignored = QK_ERROR_INIT;
     qk_status rc = qk_id_parse(&id, job);
     if (rc)
-        rc = strcmp(job, "@1") == 0 ? qk_job_log_find(&id, store, NULL, &ignored)
-             : by_suffix(job)       ? qk_job_log_find(&id, store, job, &ignored)
-                                    : QK_ENOTFOUND;
+        rc = by_suffix(job) ? qk_job_log_find(&id, store, job, &ignored) : QK_ENOTFOUND;
     return rc ? rc : qk_job_log_open(out, store, id, attempt, &ignored);
 }
 
@@ -97,8 +95,9 @@ qk_status logs_print(cli *cli, qk_id job, int attempt, qk_log_stream stream)
     return rc;
 }
 
-/* With the store open. QK_EMPTY: the job has ended, what is stored of it is all there is. */
-static qk_status look_at_job(cli *cli, const char *word)
+/* With the store open: what is meant, whole. QK_EMPTY: the job has ended, what is stored of it is all
+ * there is. */
+static qk_status look_at_job(cli *cli, char whole[QK_ID_TEXT_SIZE], const char *word)
 {
     qk_job *job = NULL;
     qk_id id;
@@ -107,13 +106,28 @@ static qk_status look_at_job(cli *cli, const char *word)
         rc = qk_job_get(&job, cli->queue, id, &cli->err);
     if (!rc && qk_job_status_is_terminal(job->status))
         rc = QK_EMPTY;
+    if (!rc)
+        qk_id_format(whole, id);
     qk_job_free(job);
     return rc;
+}
+
+/* The store is another's, who does not share it: the job whose output changed last. */
+static bool guess_latest(const cli *cli, char whole[QK_ID_TEXT_SIZE], const char *word)
+{
+    qk_id id;
+    qk_error ignored = QK_ERROR_INIT;
+    bool found = strcmp(word, "@1") == 0 &&
+                 qk_job_log_find(&id, cli_store_url(cli), NULL, &ignored) == QK_OK;
+    if (found)
+        qk_id_format(whole, id);
+    return found;
 }
 
 qk_status logs_follow(cli *cli, const char *job, int attempt)
 {
     qk_job_log *log = NULL;
+    char whole[QK_ID_TEXT_SIZE];
     bool said = false;
     for (;;) {
         if (open_log(&log, cli, job, attempt) == QK_OK) {
@@ -126,11 +140,13 @@ qk_status logs_follow(cli *cli, const char *job, int attempt)
         if (rc && rc != QK_EBUSY)
             return rc;
         if (!rc) {
-            rc = look_at_job(cli, job);
+            rc = look_at_job(cli, whole, job);
             if (rc)
                 return rc; /* the store stays open for what is stored */
             cli_close(cli);
         }
+        if (!rc || guess_latest(cli, whole, job))
+            job = whole; /* a later @1 would be another one */
         if (cli_interrupted)
             return QK_OK;
         if (!said)

@@ -204,6 +204,10 @@ is "a long output stays beside the store, bounded" \
 run jobs logs -f "$(id_of long)"
 is "from its first line to its last" "$(echo "$out" | sed -n '1p;$p' | tr '\n' ' ')" "1 400000 "
 like "saying what is missing" "$out" "bytes are not kept"
+q enqueue --quiet --name silent -- true >/dev/null
+q worker --drain --quiet
+run jobs logs -f @1
+like "@1 is the latest job, whatever wrote last" "$out$err" "^queuack: the job left no output"
 
 # Grandchildren that ignore SIGTERM, and left the session, end with the job.
 cat >family.sh <<'SH'
