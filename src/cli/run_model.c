@@ -12,6 +12,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "text.h"
+
 #define LOOK_PAUSE_US 100000 /* between two looks at least */
 #define LOOK_SHARE 10 /* and so many times what the last one took */
 #define LOOK_IDLE_US 1000000 /* while sub-DAGs are about, which the pool tells only half of */
