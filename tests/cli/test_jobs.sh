@@ -76,7 +76,7 @@ for command in "jobs cancel" "jobs retry" "jobs purge" "dead retry" "dead purge"
     refuses "$command of nothing" 2 "no job is named" $command
 done
 
-rm -f "$QUEUACK_DB"*
+rm -rf "$QUEUACK_DB"*
 q enqueue --quiet --name good -- sh -c 'echo "{\"x\":[1,2]}"' >/dev/null
 q enqueue --quiet --name bad1 -- sh -c 'echo no; exit 9' >/dev/null
 q enqueue --quiet --name bad2 -q other -- false >/dev/null

@@ -43,7 +43,7 @@ cat >sub.json <<'END'
   {"name": "fragile", "needs": ["first"], "command": ["test", "-e", "there"]}]}}
 END
 for retried in "runs retry sub" "jobs retry @1"; do
-    rm -f there "$QUEUACK_DB"*
+    rm -rf there "$QUEUACK_DB"*
     run enqueue dag -d @sub.json
     job=$out
     run --quiet worker --drain -j 1

@@ -13,7 +13,7 @@ waited() {
     status=$?
     out=$(cat "$DIR/out")
     err=$(cat "$DIR/err")
-    rm -f "$QUEUACK_DB"*
+    rm -rf "$QUEUACK_DB"*
 }
 enqueued() { grep -qs waiting "$DIR/err" || [ -n "$(q --json --quiet jobs list 2>/dev/null | tr -d '[]')" ]; }
 
