@@ -162,7 +162,7 @@ bool qk_worker_handles(const qk_worker *worker, const char *kind)
 
     pthread_mutex_lock(&pool->lock);
     bool found = (strcmp(kind, "command") == 0 && !pool->no_commands) ||
-                 (strcmp(kind, "sql") == 0 && pool->sql);
+                 (strcmp(kind, "sql") == 0 && pool->sql) || strcmp(kind, "dag") == 0;
     for (size_t i = 0; i < pool->handler_count && !found; i++)
         found = strcmp(pool->handlers[i].kind, kind) == 0;
     pthread_mutex_unlock(&pool->lock);

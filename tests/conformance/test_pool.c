@@ -334,6 +334,7 @@ static void test_command_handler__is_checked(void **state)
     assert_int_equal(qk_worker_handle_command(worker, "command", cat, NULL, NULL, &err),
                      QK_ECONFLICT);
     assert_false(qk_worker_handles(worker, "k"));
+    assert_true(qk_worker_handles(worker, "dag")); /* also before it starts */
     check(qk_worker_handle_command(worker, "k", cat, "/", NULL, &err), &err);
     assert_true(qk_worker_handles(worker, "k"));
     assert_int_equal(qk_worker_handle_command(worker, "k", cat, NULL, NULL, &err), QK_ECONFLICT);
