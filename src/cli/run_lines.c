@@ -102,7 +102,9 @@ void run_lines_text(void *user, const run_model *model, run_event event, size_t 
                     qk_time at)
 {
     const run_lines *lines = user;
-    if (lines->quiet)
+    bool twice = index == RUN_NONE && event != RUN_STARTED && /* its node says so, and how long */
+                 model->parts[part].parent != RUN_NONE;
+    if (lines->quiet || twice)
         return;
     put_clock(at);
     if (index == RUN_NONE) {

@@ -27,6 +27,7 @@ exits "a run that ends well" 0
 like "it says that it made the store" "$err" "created .*q.duckdb"
 like "a line per event" "$out" "done +first"
 like "sub-DAGs as paths" "$out" "done +inner/y"
+is "each end once" "$(grep -cE "done +inner( |$)" <<<"$out")" 1
 like "the end" "$out" "good done after .*: 5 done"
 like "the critical path" "$out" "critical path .*first .* → inner .* → last"
 is "the result of a task reaches the next" "$(python3 -c 'import json; print(sorted(json.load(open("upstream"))))')" "['inner']"
